@@ -1,0 +1,9 @@
+//! Reads a Qlik Sense site and publishes what it finds as events.
+//!
+//! * [`qlik`]: the protocols, bottom up; knows nothing of events.
+//! * [`map`]: what was read of an app → events; pure.
+//! * [`expression`]: chart expressions → the fields they read; pure.
+
+pub mod expression;
+pub mod map;
+pub mod qlik;

@@ -1,0 +1,5 @@
+//! Loads events into OpenMetadata.
+//!
+//! * [`sink`]: what happens to a batch of changes; [`sink::openmetadata`] does it over REST.
+
+pub mod sink;

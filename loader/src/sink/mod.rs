@@ -1,0 +1,88 @@
+//! Where changes go. The pipeline hands over one stage of a batch at a time; the sink answers with
+//! exactly one [`Outcome`] for each change, in order.
+
+pub mod openmetadata;
+
+use schemas::{Event, Topic, event::Node};
+
+/// One change of one key, the newest of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Topic it came from: one of [`Topic::STATE`].
+    pub topic: Topic,
+    /// Record key.
+    pub key: String,
+    /// Header `content-hash`; computed from the event when the header is missing, `None` on deletes.
+    pub content_hash: Option<String>,
+    /// What to do.
+    pub change: Change,
+}
+
+/// What to do with a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Create or update.
+    Upsert(Box<Event>),
+    /// Remove (a tombstone). `edge` is the `edge` header of lineage tombstones.
+    Delete {
+        /// Both ends, when the record said so.
+        edge: Option<(Node, Node)>,
+    },
+}
+
+/// Order of work: parents before children, deletes in reverse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Upserts of data models and charts.
+    Assets,
+    /// Upserts of dashboards, which name their charts and data models.
+    Dashboards,
+    /// Upserts of edges.
+    Lineage,
+    /// Deletes of edges.
+    DeleteLineage,
+    /// Deletes of dashboards.
+    DeleteDashboards,
+    /// Deletes of charts and data models.
+    DeleteAssets,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The entity or edge is new.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was as it should be; nothing was written.
+    Unchanged,
+    /// It was removed, or was not there any more.
+    Deleted,
+    /// An edge whose database table is not in the catalogue (or not unambiguously): counted, listed,
+    /// tried again by a later pass; not an error.
+    Unresolved {
+        /// Why, with near misses.
+        reason: String,
+    },
+    /// Something it refers to is not there yet; worth another try after a while.
+    Waiting {
+        /// What is missing.
+        reason: String,
+    },
+    /// The server refuses it for good: to the dead letters.
+    Rejected {
+        /// The server's words and what was sent.
+        reason: String,
+    },
+}
+
+/// The sink cannot go on: credentials refused, version not supported. The process stops, offsets
+/// stay where they are.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Fatal {
+    /// What was attempted, why it failed, which setting to change.
+    pub message: String,
+    /// The exit code: 2 configuration, 3 a service cannot be reached or refuses, 4 a guard.
+    pub exit_code: u8,
+}

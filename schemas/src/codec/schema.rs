@@ -1,0 +1,80 @@
+//! Every schema version that was ever published. The newest one of each topic is the current one;
+//! `avro/*.avsc` are the files to edit, `avro/published/vN` are frozen copies of what was released.
+
+use std::sync::LazyLock;
+
+use apache_avro::{Schema, rabin::Rabin};
+
+use crate::Topic;
+
+/// A released version of a topic's schema.
+#[derive(Debug)]
+pub struct PublishedSchema {
+    /// Version, counted from 1.
+    pub version: u32,
+    /// Topic whose values it describes.
+    pub topic: Topic,
+    /// The `.avsc` file.
+    pub text: &'static str,
+    /// The same, parsed.
+    pub schema: Schema,
+    /// CRC-64-AVRO fingerprint of its canonical form.
+    pub fingerprint: u64,
+}
+
+macro_rules! texts {
+    ($($version:literal: $folder:literal),*) => {
+        [$(
+            ($version, Topic::Dashboards, include_str!(concat!("../../avro/", $folder, "dashboard.avsc"))),
+            ($version, Topic::Charts, include_str!(concat!("../../avro/", $folder, "chart.avsc"))),
+            ($version, Topic::DataModels, include_str!(concat!("../../avro/", $folder, "datamodel.avsc"))),
+            ($version, Topic::Lineage, include_str!(concat!("../../avro/", $folder, "lineage.avsc"))),
+            ($version, Topic::Runs, include_str!(concat!("../../avro/", $folder, "run.avsc"))),
+        )*]
+    };
+}
+
+/// All released versions, oldest first. Releasing a version adds a line here and a folder.
+static PUBLISHED: LazyLock<Vec<PublishedSchema>> =
+    LazyLock::new(|| texts!(1: "published/v1/").into_iter().map(parse).collect());
+
+/// What is written now, from `avro/*.avsc`.
+static CURRENT: LazyLock<Vec<PublishedSchema>> =
+    LazyLock::new(|| texts!(0: "").into_iter().map(parse).collect());
+
+fn parse((version, topic, text): (u32, Topic, &'static str)) -> PublishedSchema {
+    let schema = Schema::parse_str(text)
+        .unwrap_or_else(|error| panic!("embedded schema of {topic} (version {version}): {error}"));
+    PublishedSchema { version, topic, text, fingerprint: fingerprint(&schema), schema }
+}
+
+/// All released versions of every topic, oldest first.
+#[must_use]
+pub fn published() -> &'static [PublishedSchema] {
+    &PUBLISHED
+}
+
+/// Schema that events of `topic` are written with; `None` for a topic without events.
+#[must_use]
+pub fn current(topic: Topic) -> Option<&'static Schema> {
+    Some(&CURRENT.iter().find(|known| known.topic == topic)?.schema)
+}
+
+/// The `.avsc` file of [`current`].
+#[must_use]
+pub fn current_text(topic: Topic) -> Option<&'static str> {
+    Some(CURRENT.iter().find(|known| known.topic == topic)?.text)
+}
+
+/// The released or current schema of `topic` with this fingerprint.
+#[must_use]
+pub fn published_by_fingerprint(topic: Topic, fingerprint: u64) -> Option<&'static Schema> {
+    let mut known = CURRENT.iter().chain(PUBLISHED.iter());
+    Some(&known.find(|known| known.topic == topic && known.fingerprint == fingerprint)?.schema)
+}
+
+/// CRC-64-AVRO of the canonical form, as single-object encoding wants it.
+pub(super) fn fingerprint(schema: &Schema) -> u64 {
+    let bytes = schema.fingerprint::<Rabin>().bytes;
+    bytes.iter().take(8).rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}

@@ -1,0 +1,4 @@
+//! Compatibility of the event contract: golden files per schema version, both framings.
+
+mod compatibility;
+mod samples;
