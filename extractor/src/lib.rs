@@ -3,7 +3,9 @@
 //! * [`qlik`]: the protocols, bottom up; knows nothing of events.
 //! * [`map`]: what was read of an app → events; pure.
 //! * [`expression`]: chart expressions → the fields they read; pure.
+//! * [`script`]: load scripts → lineage; pure.
 
 pub mod expression;
 pub mod map;
 pub mod qlik;
+pub mod script;
