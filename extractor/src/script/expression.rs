@@ -175,6 +175,7 @@ fn close(call: &Call, found: &mut Vec<Reference>) {
             }
             found.push(Reference::Map(literal(0).unwrap_or_default()));
         }
+        "mapsubstring" => found.push(Reference::Map(literal(0).unwrap_or_default())),
         "peek" => {
             if let Some(field) = literal(0) {
                 found.push(Reference::Peek { field, table: literal(2) });
@@ -195,14 +196,16 @@ fn close(call: &Call, found: &mut Vec<Reference>) {
 }
 
 fn takes_names(function: &str) -> bool {
-    matches!(function, "applymap" | "peek" | "lookup" | "fieldvalue")
+    matches!(function, "applymap" | "mapsubstring" | "peek" | "lookup" | "fieldvalue")
 }
 
 fn role(function: &str, argument: usize) -> Role {
     let role = match (function, argument) {
         ("if" | "pick", 0) | ("concat", 2) | ("firstsortedvalue", 1) => Role::Selector,
         ("lookup", 2) => Role::Selector,
-        ("applymap", 0)
+        // Partitions and order of `Window(value, …)`.
+        ("window", 1..) => Role::Selector,
+        ("applymap" | "mapsubstring", 0)
         | ("peek" | "fieldvalue" | "fieldindex" | "fieldvaluecount", _)
         | ("lookup", _)
         | ("exists", 0)
@@ -287,6 +290,8 @@ mod tests {
     fn maps_and_rows() {
         check("ApplyMap('M', Key, 'n/a')", &["map M"]);
         check("ApplyMap('M', Key)", &["Key", "map M"]);
+        check("MapSubString('M', Text)", &["Text", "map M"]);
+        check("Window(Sum(A), B, 'ASC', C)", &["A"]);
         check("ApplyMap('M', A & B, Name)", &["Name", "map M"]);
         check("ApplyMap('A', ApplyMap('B', k, null()), 'x')", &["map A"]);
         check("ApplyMap('A', k, ApplyMap('B', k, d))", &["d", "map B", "map A"]);

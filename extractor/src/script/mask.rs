@@ -42,7 +42,10 @@ pub(crate) fn mask(text: &str) -> String {
     let mut from = 0;
     while at < bytes.len() {
         if byte(at) == b':' && text.get(at..at + 3) == Some("://") {
-            if let Some((start, end)) = user_information(bytes, at + 3) {
+            // The name of a Qlik connection may hold anything.
+            let is_lib = at >= 3
+                && bytes.get(at - 3..at).is_some_and(|word| word.eq_ignore_ascii_case(b"lib"));
+            if let Some((start, end)) = user_information(bytes, at + 3).filter(|_| !is_lib) {
                 out.push_str(super::lex::part(text, from, start));
                 out.push_str(MASK);
                 from = end;
@@ -76,6 +79,12 @@ pub(crate) fn mask(text: &str) -> String {
     }
     out.push_str(super::lex::part(text, from, text.len()));
     out
+}
+
+/// A path without secrets: those of web addresses.
+pub(crate) fn mask_path(path: &str) -> String {
+    let is_address = path.contains("://") && !path.to_ascii_lowercase().starts_with("lib://");
+    if is_address { mask(path) } else { path.to_owned() }
 }
 
 fn is_key(byte: u8) -> bool {
@@ -175,7 +184,7 @@ mod tests {
         check("{\"\"password\"\": \"\"p\"\"}", "{\"\"password\"\": \"\"***\"\"}");
         check("LOAD Token, Password FROM x", "LOAD Token, Password FROM x");
         check("WHERE password = 'x'", "WHERE password = '***'");
-        check("lib://a/b.qvd", "lib://a/b.qvd");
+        check("lib://Space:Conn@x/b.qvd", "lib://Space:Conn@x/b.qvd");
         check("http://host:80/x", "http://host:80/x");
     }
 }

@@ -81,7 +81,7 @@ fn run(case: &Case) -> String {
     let mut scripts = Vec::new();
     for (heading, text) in &case.sections {
         if let Some(name) =
-            heading.strip_prefix("script ").or((heading == "script").then_some("app"))
+            heading.strip_prefix("script ").or_else(|| (heading == "script").then_some("app"))
         {
             let log = case.sections.iter().find(|(other, _)| *other == format!("log {name}"));
             let log = log.map(|(_, text)| text.as_str());

@@ -1,5 +1,8 @@
 //! The load-script engine from outside: scripts in, lineage out.
 
+mod apps;
+mod bounds;
 mod corpus;
+mod outputs;
 mod properties;
 mod render;

@@ -102,7 +102,7 @@ impl Machine<'_> {
                 }
                 let flow = Flow {
                     origins: origin::union(&sets),
-                    expression: column.expression.as_deref().map(Rc::from),
+                    expression: column.expression.as_deref().map(|text| mask(text).into()),
                     via: Rc::default(),
                     resolution,
                 };
@@ -113,7 +113,9 @@ impl Machine<'_> {
                 let Some(&id) = ids.get(star.table) else { continue };
                 let mut open = Open::new(id, resolution);
                 open.group = group;
-                let except = star.except.iter().map(|name| name.as_str().into()).collect();
+                let named = select.columns.iter().map(|column| column.name.as_str());
+                let except = star.except.iter().map(String::as_str).chain(named);
+                let except = except.map(Rc::from).collect();
                 relation.add_open(open.without(&except));
             }
         }

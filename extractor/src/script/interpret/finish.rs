@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Machine;
-use super::place::ACCESS_MARK;
+use super::registry::ACCESS_MARK;
+use crate::script::model::origin::MAX_ORIGINS;
 use crate::script::model::{self, Relation, SourceId, Sources, StoredFile};
 use crate::script::outcome::{App, Field, Flow, Origin, SourceUse, Store, Table};
 
@@ -122,10 +123,33 @@ impl Shown<'_> {
         }
     }
 
+    /// The way of a name through columns that are not known by name.
+    fn open_flow(&mut self, open: &model::Open, name: &str, own: &str) -> Option<Flow> {
+        if open.group != 0 || open.except.contains(name) {
+            return None;
+        }
+        let column = name.strip_prefix(&*open.prefix)?.to_owned();
+        let source = self.source(open.source)?;
+        let table = open.table.as_ref().map(|table| table.to_string());
+        Some(Flow {
+            origins: vec![Origin { source, table, column }],
+            expression: None,
+            via: self.via(&open.via, own),
+            resolution: open.resolution,
+        })
+    }
+
     fn fields(&mut self, relation: &Relation, own: &str) -> Vec<Field> {
         let mut fields: Vec<Field> = Vec::new();
         for (name, field) in relation.fields.iter() {
-            let flows = field.flows.iter().map(|flow| self.flow(flow, own)).collect();
+            let mut flows: Vec<Flow> =
+                field.flows.iter().map(|flow| self.flow(flow, own)).collect();
+            if field.is_plain() {
+                // Columns that are not known by name may add to it.
+                for open in relation.opens.values().take(MAX_ORIGINS) {
+                    flows.extend(self.open_flow(open, name, own));
+                }
+            }
             fields.push(Field { name: name.to_string(), flows, comment: None });
         }
         // What is not known by name.

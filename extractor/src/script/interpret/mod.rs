@@ -13,8 +13,10 @@ mod fork;
 mod load;
 mod logged;
 mod looping;
+mod naming;
 mod place;
 mod project;
+mod registry;
 mod resolve;
 mod rows;
 mod statement;
@@ -34,6 +36,7 @@ use super::eval::Value;
 use super::lex::{Control, Kind, Position, Raw, Unit};
 use super::limits;
 use super::log::Log;
+use super::mask::mask;
 use super::model::{SourceId, Sources, State, Use};
 use super::outcome::{
     App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
@@ -96,6 +99,8 @@ struct Machine<'i> {
     signed: HashSet<(u64, Rc<str>)>,
     /// Tables that have had a field of a name; entries may be out of date.
     by_field: HashMap<Rc<str>, BTreeSet<Rc<str>>>,
+    /// Tables by lower-case name; entries may be out of date.
+    by_lower: HashMap<String, BTreeSet<Rc<str>>>,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
@@ -186,6 +191,7 @@ impl<'i> Machine<'i> {
             by_signature: HashMap::new(),
             signed: HashSet::new(),
             by_field: HashMap::new(),
+            by_lower: HashMap::new(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::new(),
             uses: HashMap::new(),
@@ -312,6 +318,7 @@ impl<'i> Machine<'i> {
     }
 
     fn say_at(&mut self, at: Position, message: String) {
+        let message = mask(&message);
         if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
             && self.said.insert((at.line, message.clone()))
         {
@@ -321,8 +328,9 @@ impl<'i> Machine<'i> {
 
     fn refer(&mut self, kind: ReferenceKind, name: &str, status: Status) {
         let line = self.site.at.line;
-        if self.referred.insert((line, name.to_owned())) {
-            self.references.push(Reference { line, kind, name: name.to_owned(), status });
+        let name = mask(name);
+        if self.referred.insert((line, name.clone())) {
+            self.references.push(Reference { line, kind, name, status });
         }
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::resolve::Lookup;
 use crate::script::expression::Reference;
+use crate::script::mask::mask;
 use crate::script::model::{Field, Flow, Relation, origin, union_via};
 use crate::script::statement::{ItemKind, Load};
 
@@ -34,6 +35,14 @@ impl Machine<'_> {
                     let field = self.computed_field(&lookup, text, references);
                     output.fields.set(output_name, field);
                 }
+            }
+        }
+        // Names are unique in a load: those that the list gives are not among the unknown ones.
+        if !output.opens.is_empty() {
+            let named = load.items.iter().filter(|item| item.kind != ItemKind::Star);
+            let named = named.map(|item| Rc::from(item.name.as_str())).collect();
+            for open in output.opens.values_mut() {
+                open.exclude(&named);
             }
         }
         self.peek_fields(&lookup, &mut output, &later);
@@ -103,7 +112,7 @@ impl Machine<'_> {
         let resolution = flows.iter().map(|flow| flow.resolution).max().unwrap_or_default();
         Flow {
             origins: origin::union(flows.iter().map(|flow| &flow.origins)),
-            expression: Some(text.into()),
+            expression: Some(mask(text).into()),
             via: union_via(flows.iter().map(|flow| &flow.via)),
             resolution: resolution.max(self.site.resolution),
         }

@@ -36,7 +36,7 @@ impl Machine<'_> {
     pub(super) fn field_flows(&mut self, lookup: &Lookup<'_>, name: &str) -> Option<Rc<Vec<Flow>>> {
         let relation = lookup.relation;
         if let Some(field) = relation.fields.get(name) {
-            return Some(Rc::clone(&field.flows));
+            return Some(self.with_opens(relation, name, field));
         }
         if relation.opens.is_empty()
             && let Some(field) = lookup.similar(name)
@@ -54,6 +54,23 @@ impl Machine<'_> {
             return open.field(name, &mut self.sources).map(|flow| Rc::new(vec![flow]));
         }
         lookup.similar(name).map(|field| Rc::clone(&field.flows))
+    }
+
+    /// What flows into a field that is known, and, where it is a column taken as it is, what the
+    /// columns that are not known by name may add: those of another load that was concatenated.
+    fn with_opens(&mut self, relation: &Relation, name: &str, field: &Field) -> Rc<Vec<Flow>> {
+        if relation.opens.is_empty() || !field.is_plain() {
+            return Rc::clone(&field.flows);
+        }
+        let mut merged = field.clone();
+        for open in relation.opens.values().take(MAX_ORIGINS) {
+            if open.group == 0
+                && let Some(flow) = open.field(name, &mut self.sources)
+            {
+                merged.merge(&Field::of(vec![flow]));
+            }
+        }
+        merged.flows
     }
 
     /// Flows of a name among columns that are not known by name.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use super::resolve::Lookup;
+use crate::script::mask::mask_path;
 use crate::script::model::{Field, Open, Relation, StoredFile, Through, Use, union_via};
 use crate::script::outcome::{ReferenceKind, Source, Status};
 use crate::script::paths::{format_of, glob};
@@ -60,6 +61,8 @@ impl Machine<'_> {
             }
         }
         let directory = self.state.flags.directory.clone();
+        let path = mask_path(path);
+        let path = path.as_str();
         let normalised = self.input.connections.normalise(path, directory.as_deref());
         self.order += 1;
         let file = StoredFile {
@@ -88,6 +91,8 @@ impl Machine<'_> {
 
     /// `BINARY`: the whole model of another app.
     pub(super) fn binary(&mut self, path: &str) {
+        let path = mask_path(path);
+        let path = path.as_str();
         let id = self.sources.source(Source::App { id: path.to_owned() });
         self.used(id);
         self.state.flags.binary = Some(id);

@@ -62,9 +62,9 @@ impl Machine<'_> {
                 self.say(format!("table `{from}` to rename is not there"));
                 continue;
             };
-            let marked = key.starts_with(super::place::ACCESS_MARK);
+            let marked = key.starts_with(super::registry::ACCESS_MARK);
             let new: Rc<str> = if marked {
-                format!("{}{to}", super::place::ACCESS_MARK).into()
+                format!("{}{to}", super::registry::ACCESS_MARK).into()
             } else {
                 to.as_str().into()
             };
@@ -76,6 +76,7 @@ impl Machine<'_> {
                 continue;
             }
             if let Some(table) = self.take_table(&key) {
+                self.by_lower.entry(to.to_lowercase()).or_default().insert(Rc::clone(&new));
                 self.put_table(&new, table);
             }
             if self.state.flags.last_table.as_ref() == Some(&key) {
@@ -112,6 +113,7 @@ impl Machine<'_> {
         if !relation.opens.is_empty() {
             let mut taken = BTreeSet::new();
             for (from, to) in names {
+                taken.insert(Rc::from(*to));
                 if relation.fields.contains(from) {
                     continue;
                 }

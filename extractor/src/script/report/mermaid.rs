@@ -97,6 +97,9 @@ impl Chart {
             writeln!(out, "  {id}{shape}").unwrap_or_default();
         }
         for (index, (name, tables)) in self.apps.iter().enumerate() {
+            if tables.is_empty() {
+                continue;
+            }
             writeln!(out, "  subgraph a{index}[\"{}\"]", label(name)).unwrap_or_default();
             for (id, table) in tables {
                 writeln!(out, "    {id}[\"{}\"]", label(table)).unwrap_or_default();

@@ -4,6 +4,7 @@ mod chain;
 mod files;
 mod json;
 mod mermaid;
+mod sources;
 mod text;
 
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -105,7 +105,8 @@ fn table(
         parts.push(word.text.to_owned());
         at += 1;
         let mut dots = 0;
-        while words.get(at).is_some_and(|dot| dot.is(".")) {
+        // `library/file` is how DB2 for i writes it.
+        while words.get(at).is_some_and(|dot| dot.is(".") || dot.is("/")) {
             at += 1;
             dots += 1;
         }
@@ -175,6 +176,16 @@ fn columns(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)])
     let mut from = start + 1;
     while words.get(from).is_some_and(|word| word.is("distinct") || word.is("all")) {
         from += 1;
+    }
+    if words.get(from).is_some_and(|word| word.is("top")) {
+        // `TOP 10`, `TOP (10) PERCENT`
+        from += 2;
+        while words
+            .get(from)
+            .is_some_and(|word| word.kind == WordKind::Number || word.is(")") || word.is("percent"))
+        {
+            from += 1;
+        }
     }
     let mut end = words.len();
     for (index, word) in words.iter().enumerate().skip(from) {
@@ -259,7 +270,8 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
 }
 
 fn is_keyword(word: &Word<'_>) -> bool {
-    const WORDS: [&str; 25] = [
+    const WORDS: [&str; 26] = [
+        "concat",
         "from",
         "case",
         "when",

@@ -5,6 +5,8 @@
 mod dialect;
 mod expression;
 mod fallback;
+mod from;
+mod names;
 mod prepare;
 mod resolve;
 mod rest;

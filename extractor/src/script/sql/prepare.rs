@@ -3,6 +3,7 @@
 
 use super::Select;
 use super::words::{Word, WordKind, variable_end};
+use crate::script::lex::part;
 
 /// Text for the parser, and what its stand-ins stand for.
 pub(super) struct Prepared {
@@ -60,13 +61,22 @@ pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
 /// Replaces `$(…)` outside quotes by names, `name@link` by one name, and cuts what only Qlik's
 /// connectors know (`WITH PROPERTIES (…)`).
 pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
-    let end = properties(words).unwrap_or(text.len());
+    let end = tail(words).unwrap_or(text.len());
     let bytes = text.as_bytes();
     let mut prepared = Prepared { text: String::with_capacity(end), stand_ins: Vec::new() };
     let mut from = 0;
     for (index, word) in words.iter().enumerate() {
         if word.start >= end {
             break;
+        }
+        if is_old_hint(words, index) {
+            // `FROM t (NOLOCK)`
+            prepared.text.push_str(part(text, from, word.start));
+            from = words.get(index + 2).map_or(end, |close| close.end);
+            continue;
+        }
+        if word.end <= from {
+            continue;
         }
         if word.kind != WordKind::Bare {
             continue;
@@ -87,8 +97,8 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
                 at += 1;
                 continue;
             };
-            prepared.text.push_str(crate::script::lex::part(text, from, at));
-            let original = crate::script::lex::part(text, at, stop);
+            prepared.text.push_str(part(text, from, at));
+            let original = part(text, at, stop);
             if variable || at > word.start {
                 let stand_in = format!("qlikx{}x", prepared.stand_ins.len());
                 prepared.text.push_str(&stand_in);
@@ -98,17 +108,51 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
             at = stop;
         }
     }
-    prepared.text.push_str(crate::script::lex::part(text, from, end));
+    prepared.text.push_str(part(text, from, end));
     prepared
 }
 
-/// Offset of a trailing `WITH PROPERTIES (`.
-fn properties(words: &[Word<'_>]) -> Option<usize> {
-    words
-        .windows(3)
-        .find(|three| matches!(three, [a, b, c] if a.is("with") && b.is("properties") && c.is("(")))
-        .and_then(|three| three.first())
-        .map(|word| word.start)
+/// Offset of what may follow a query and says nothing of its data: properties of Qlik's
+/// connectors, hints, isolation levels.
+fn tail(words: &[Word<'_>]) -> Option<usize> {
+    const TAILS: [(&str, &str); 11] = [
+        ("with", "properties"),
+        ("with", "ur"),
+        ("with", "cs"),
+        ("with", "rs"),
+        ("with", "rr"),
+        ("with", "hint"),
+        ("with", "parameters"),
+        ("option", "("),
+        ("for", "read"),
+        ("for", "fetch"),
+        ("for", "browse"),
+    ];
+    let mut depth = 0_usize;
+    for pair in words.windows(2) {
+        let [first, second] = pair else { continue };
+        if first.is("(") {
+            depth += 1;
+        } else if first.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && TAILS.iter().any(|(a, b)| first.is(a) && second.is(b)) {
+            return Some(first.start);
+        }
+    }
+    None
+}
+
+/// A table hint without `WITH`.
+fn is_old_hint(words: &[Word<'_>], at: usize) -> bool {
+    let is = |offset: usize, text: &str| words.get(at + offset).is_some_and(|word| word.is(text));
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    let named = before.is_some_and(|before| before.is_name() && !before.is("with"));
+    named
+        && is(0, "(")
+        && is(2, ")")
+        && ["nolock", "readuncommitted", "readpast", "rowlock", "tablockx"]
+            .iter()
+            .any(|hint| is(1, hint))
 }
 
 impl Prepared {

@@ -120,6 +120,11 @@ fn dialects_and_variables() {
     check("SELECT a.x FROM a, b WHERE a.i = b.i(+)", "a, b | x=a.x");
     check("SELECT Id FROM Users WITH PROPERTIES (filter='x')", "Users | Id=Users.Id");
     check("SELECT \"a\" FROM \"_SYS_BIC\".\"pkg/V\"", "_SYS_BIC.pkg/V | a=pkg/V.a");
+    check(
+        "SELECT a.x FROM a (NOLOCK), b (nolock) WHERE a.i = b.i OPTION (MAXDOP 1)",
+        "a, b | x=a.x",
+    );
+    check("SELECT a FROM t WITH UR", "t | a=t.a");
     check("EXEC dbo.proc 1", "procedure");
     check("CALL p()", "procedure");
 }
@@ -139,6 +144,7 @@ fn rest_statements_are_no_tables() {
 fn what_no_parser_takes_is_read_tolerantly() {
     check("SELECT a, f(b) AS c FROM t PECULIAR SYNTAX HERE ))(", "~t | a=t.a, c=t.b");
     check("SELECT x.a, y.b FROM s.t x JOIN u y ON !!! @@@ ((", "~s.t, u | a=t.a, b=u.b");
+    check("SELECT x FROM lib/file", "~lib.file | x=file.x");
     check("SELECT EXTRACT(YEAR FROM d) y FROM t %% %% ((", "~t | y=t.d");
 }
 

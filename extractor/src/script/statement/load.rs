@@ -4,6 +4,7 @@ use super::names::{Pair, pairs, split, whole};
 use super::source::{self, LoadSource};
 use super::{Statement, TokenKind, Tokens, part};
 use crate::script::expression::{self, Reference};
+use crate::script::mask::mask;
 
 /// A `LOAD` statement.
 #[derive(Clone, Debug)]
@@ -128,7 +129,8 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
     let name = match (alias, &kind) {
         (Some(alias), _) => whole(tokens, alias + 1, to),
         (None, ItemKind::Field(name)) => name.clone(),
-        _ => text.to_owned(),
+        // The field is named by the expression's text, which must not carry a secret on.
+        _ => mask(text),
     };
     Item { kind, name, named: alias.is_some() }
 }

@@ -43,8 +43,17 @@ pub(crate) struct FileFormat {
 
 /// Whether the keyword of a source stands there.
 pub(super) fn is_source(tokens: &Tokens<'_>, at: usize) -> bool {
-    tokens
-        .is_any_word(at, &["from", "from_field", "inline", "resident", "autogenerate", "extension"])
+    // A field may be called so where no source can follow: `LOAD Id, From, To`.
+    let follows = tokens.get(at + 1).is_some_and(|next| next.kind != TokenKind::Symbol)
+        || tokens.is_symbol(at + 1, "(")
+        || tokens.is_symbol(at + 1, ".")
+        || tokens.is_symbol(at + 1, "/");
+    follows
+        && !tokens.is_word(at + 1, "as")
+        && tokens.is_any_word(
+            at,
+            &["from", "from_field", "inline", "resident", "autogenerate", "extension"],
+        )
 }
 
 /// Whether a clause starts there.

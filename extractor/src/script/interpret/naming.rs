@@ -1,0 +1,92 @@
+//! `ALIAS`, `MAP … USING` and `QUALIFY`: what happens to fields on their way into the model.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::Machine;
+use super::registry::ACCESS_MARK;
+use super::resolve::Lookup;
+use crate::script::eval::wild_match;
+use crate::script::model::{Field, Open, Relation};
+
+impl Machine<'_> {
+    /// `ALIAS`, `MAP … USING` and `QUALIFY` on the fields of a load into a table of that name.
+    pub(super) fn rename_loaded(&mut self, relation: &mut Relation, table: &str) {
+        let flags = self.state.flags.clone();
+        if !flags.aliases.is_empty() {
+            self.alias(relation, &flags.aliases);
+        }
+        if !flags.using.is_empty() {
+            self.map_loaded(relation, &flags.using);
+        }
+        if flags.qualify.iter().any(|(_, on)| *on) {
+            qualify(relation, &flags.qualify, table.trim_start_matches(ACCESS_MARK));
+        }
+    }
+
+    fn alias(&mut self, relation: &mut Relation, aliases: &BTreeMap<String, String>) {
+        for (from, to) in aliases {
+            if relation.fields.contains(from) || relation.opens.is_empty() {
+                continue;
+            }
+            if let Some(flows) = self.field_flows(&Lookup::new(relation), from) {
+                let taken = [from, to].into_iter().map(|name| Rc::from(name.as_str())).collect();
+                for open in relation.opens.values_mut() {
+                    open.exclude(&taken);
+                }
+                relation.fields.set(to.as_str().into(), Field { flows, comment: None });
+            }
+        }
+        relation.fields.rename(|name| {
+            let alias = aliases.get(&**name);
+            Some(alias.map_or_else(|| Rc::clone(name), |alias| alias.as_str().into()))
+        });
+    }
+
+    fn map_loaded(&mut self, relation: &mut Relation, rules: &[(String, Option<String>)]) {
+        let mapped: Vec<(Rc<str>, String)> = relation
+            .fields
+            .names()
+            .filter_map(|name| {
+                let (_, map) = rules.iter().rev().find(|(pattern, _)| fits(pattern, name))?;
+                Some((Rc::clone(name), map.clone()?))
+            })
+            .collect();
+        for (name, map) in mapped {
+            let flows = self.map_flows(&map);
+            if let Some(field) = relation.fields.get_mut(&name) {
+                field.merge(&Field::of(flows));
+            }
+        }
+        self.complete_sources(relation);
+    }
+}
+
+fn qualify(relation: &mut Relation, rules: &[(String, bool)], table: &str) {
+    let qualified = |name: &str| {
+        let rule = rules.iter().rev().find(|(pattern, _)| fits(pattern, name));
+        rule.is_some_and(|(_, on)| *on)
+    };
+    let full = |name: &Rc<str>| -> Rc<str> {
+        if qualified(name) { format!("{table}.{name}").into() } else { Rc::clone(name) }
+    };
+    relation.fields.rename(|name| Some(full(name)));
+    if let Some(rows) = &mut relation.rows {
+        for name in &mut Rc::make_mut(rows).names {
+            *name = full(name);
+        }
+    }
+    // Names that are not known are qualified when every name is.
+    if qualified("\u{2}") {
+        relation.opens = std::mem::take(&mut relation.opens)
+            .into_values()
+            .map(|open| Open { prefix: format!("{table}.{}", open.prefix).into(), ..open })
+            .map(|open| (open.key(), open))
+            .collect();
+    }
+}
+
+/// Whether a pattern of `QUALIFY` or `MAP` fits a field name; names are case-sensitive.
+fn fits(pattern: &str, name: &str) -> bool {
+    pattern == name || pattern == "*" || (pattern.contains(['*', '?']) && wild_match(name, pattern))
+}

@@ -1,0 +1,116 @@
+//! Names of columns → the relations that have them. A name is resolved only where a valid query
+//! leaves no choice.
+
+use std::collections::BTreeSet;
+
+use super::expression::{item_expression, mentioned};
+use super::resolve::Resolver;
+use super::scope::{Relation, Scope};
+use sqlparser::ast::{Expr, Select as SelectAst};
+
+impl Resolver<'_> {
+    /// Origins of a column by its qualified name, and the expression that made it.
+    pub(super) fn resolve_name(
+        &mut self,
+        parts: &[String],
+        scope: &Scope<'_>,
+    ) -> (BTreeSet<(usize, String)>, Option<String>) {
+        let Some((column, qualifiers)) = parts.split_last() else { return Default::default() };
+        let lower: Vec<String> = qualifiers.iter().map(|part| part.to_lowercase()).collect();
+        if lower.is_empty() {
+            return self.resolve_unqualified(column, scope);
+        }
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if let Some(relation) = scope.relations.iter().find(|each| each.is_named(&lower)) {
+                return take(relation, column);
+            }
+            // `alias.struct.field`
+            for end in (1..lower.len()).rev() {
+                let head = lower.get(..end).unwrap_or_default();
+                if let Some(relation) = scope.relations.iter().find(|each| each.is_named(head)) {
+                    return take(relation, &parts.get(end..).unwrap_or_default().join("."));
+                }
+            }
+            current = scope.outer;
+        }
+        // `Owner.Name` of the one table there is: a path of its own.
+        match scope.relations {
+            [only] => take(only, &parts.join(".")),
+            _ => {
+                self.note(format!("column `{}` belongs to no table of the query", parts.join(".")));
+                Default::default()
+            }
+        }
+    }
+
+    fn resolve_unqualified(
+        &mut self,
+        column: &str,
+        scope: &Scope<'_>,
+    ) -> (BTreeSet<(usize, String)>, Option<String>) {
+        let lower = column.to_lowercase();
+        if let Some(owners) = scope.shared.get(&lower) {
+            let mut origins = BTreeSet::new();
+            let mut expression = None;
+            for &owner in owners {
+                if let Some(relation) = scope.relations.get(owner) {
+                    let (found, made_by) = take(relation, column);
+                    origins.extend(found);
+                    expression = expression.or(made_by);
+                }
+            }
+            return (origins, expression);
+        }
+        // A valid query has the column in one relation only: where it is known to be, it is.
+        let knows = |relation: &&Relation| {
+            relation.result.column(column).is_some()
+                || relation.known.contains(&lower)
+                || relation.result.open(column).any(|table| {
+                    self.tables.get(table).is_some_and(|name| self.catalogue.has(name, column))
+                })
+        };
+        if let Some(relation) = scope.relations.iter().find(knows) {
+            return take(relation, column);
+        }
+        let mut open =
+            scope.relations.iter().filter(|relation| relation.result.open(column).next().is_some());
+        match (open.next(), open.next()) {
+            (Some(only), None) => take(only, column),
+            (None, _) => match scope.outer {
+                Some(outer) => self.resolve_unqualified(column, outer),
+                None => Default::default(),
+            },
+            (Some(_), Some(_)) => {
+                self.note(format!("column `{column}` may belong to several tables of the query"));
+                Default::default()
+            }
+        }
+    }
+}
+
+/// A relation's column and the expression that made it.
+fn take(relation: &Relation, column: &str) -> (BTreeSet<(usize, String)>, Option<String>) {
+    if let Some(found) = relation.result.column(column) {
+        return (found.origins.clone(), found.expression.clone());
+    }
+    let open = relation.result.open(column).map(|table| (table, column.to_owned())).collect();
+    (open, None)
+}
+
+/// Remembers which columns the query takes from each relation by a qualified name.
+pub(super) fn note_known(relations: &mut [Relation], select: &SelectAst, conditions: &[&Expr]) {
+    if relations.len() < 2 {
+        return;
+    }
+    let expressions = select.projection.iter().filter_map(item_expression);
+    for expression in expressions.chain(conditions.iter().copied()) {
+        for parts in mentioned(expression).0 {
+            let Some((column, qualifiers)) = parts.split_last() else { continue };
+            let lower: Vec<String> = qualifiers.iter().map(|part| part.to_lowercase()).collect();
+            if let Some(relation) = relations.iter_mut().find(|each| each.is_named(&lower)) {
+                relation.known.insert(column.to_lowercase());
+            }
+        }
+    }
+}
