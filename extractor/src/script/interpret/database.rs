@@ -1,6 +1,6 @@
 //! Connections, and the statements that are passed to them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Machine;
@@ -70,7 +70,7 @@ impl Machine<'_> {
         } else {
             connections.iter().map(Some).collect()
         };
-        let group = if select.stars.len() > 1 { self.new_group() } else { 0 };
+        let mut joins: HashMap<u32, u32> = HashMap::new();
         for connection in each {
             let ids: Vec<SourceId> = select
                 .tables
@@ -93,7 +93,7 @@ impl Machine<'_> {
                 .collect();
             for column in &select.columns {
                 let mut sets = Vec::new();
-                for (table, name) in &column.origins {
+                for (table, name) in column.origins.iter().filter(|(_, name)| !name.is_empty()) {
                     let Some(&id) = ids.get(*table) else { continue };
                     sets.push(self.sources.single(id, None, name));
                     if !select.fallback {
@@ -112,7 +112,10 @@ impl Machine<'_> {
             for star in &select.stars {
                 let Some(&id) = ids.get(star.table) else { continue };
                 let mut open = Open::new(id, resolution);
-                open.group = group;
+                open.side = star.side.map(|(join, side)| {
+                    let number = *joins.entry(join).or_insert_with(|| self.new_join());
+                    (number, side)
+                });
                 let named = select.columns.iter().map(|column| column.name.as_str());
                 let except = star.except.iter().map(String::as_str).chain(named);
                 let except = except.map(Rc::from).collect();

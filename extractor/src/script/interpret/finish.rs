@@ -125,7 +125,7 @@ impl Shown<'_> {
 
     /// The way of a name through columns that are not known by name.
     fn open_flow(&mut self, open: &model::Open, name: &str, own: &str) -> Option<Flow> {
-        if open.group != 0 || open.except.contains(name) {
+        if open.side.is_some() || open.except.contains(name) {
             return None;
         }
         let column = name.strip_prefix(&*open.prefix)?.to_owned();

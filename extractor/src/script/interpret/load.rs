@@ -45,14 +45,20 @@ impl Machine<'_> {
             relation = self.project(load, relation);
         }
         let mut text = Rc::clone(&self.site.text);
-        let mut top: Option<Pending> = None;
+        let (mut label, mut prefixes) = (label, prefixes);
         let site = self.site.clone();
         for pending in std::mem::take(&mut self.pending).into_iter().rev() {
-            everything &= has_star(&pending.load);
-            self.site.resolution = site.resolution.max(pending.site.resolution);
-            relation = self.project(&pending.load, relation);
-            text = format!("{};\n{text}", pending.site.text).into();
-            top = Some(pending);
+            // A prefix that changes the shape takes effect where it stands.
+            for prefix in &prefixes {
+                relation = self.transform(prefix, relation);
+            }
+            let Pending { label: above, prefixes: its, load, site: above_site } = pending;
+            everything &= has_star(&load);
+            self.site.resolution = site.resolution.max(above_site.resolution);
+            relation = self.project(&load, relation);
+            text = format!("{};\n{text}", above_site.text).into();
+            label = above.or(label);
+            prefixes = its;
         }
         self.site = site;
         relation.fallback = None;
@@ -63,10 +69,6 @@ impl Machine<'_> {
             .filter(|(id, _)| everything || nothing_flows || flowing.contains(id))
             .collect();
         relation.add_sources(&taken);
-        let (label, prefixes) = match top {
-            Some(top) => (top.label, top.prefixes),
-            None => (label, prefixes),
-        };
         self.place(label, &prefixes, relation, &name, &text);
     }
 

@@ -117,7 +117,7 @@ struct Machine<'i> {
     /// What stores wrote in branches that ended the script.
     lost_stores: Vec<Rc<super::model::StoredFile>>,
     order: usize,
-    group: u32,
+    joins: u32,
     steps: usize,
     expanded: usize,
     /// Set when loops and calls cost more than they may: from then on the script is followed
@@ -201,7 +201,7 @@ impl<'i> Machine<'i> {
             missing_includes: RefCell::default(),
             lost_stores: Vec::new(),
             order: 0,
-            group: 0,
+            joins: 0,
             steps: 0,
             expanded: 0,
             exhausted: false,
@@ -231,7 +231,6 @@ impl<'i> Machine<'i> {
         }
         for &index in &unit.unbalanced {
             if let Some(raw) = unit.raws.get(index) {
-                // `ELSE IF` on one line may be meant either way; a stray `END IF` after it says so.
                 let word = unit.text_of(raw).split_whitespace().next().unwrap_or_default();
                 let at = outer.unwrap_or(raw.at);
                 self.say_at(at, format!("`{word}` has no counterpart"));
@@ -343,8 +342,8 @@ impl<'i> Machine<'i> {
         text
     }
 
-    fn new_group(&mut self) -> u32 {
-        self.group += 1;
-        self.group
+    fn new_join(&mut self) -> u32 {
+        self.joins += 1;
+        self.joins
     }
 }

@@ -152,15 +152,15 @@ impl Machine<'_> {
         if !relation.opens.is_empty() {
             let known = name_set(own.fields.names());
             let joined = !own.opens.is_empty();
-            let group = if joined { self.new_group() } else { 0 };
+            let number = self.new_join();
             if joined {
                 for open in own.opens.values_mut() {
-                    open.group = group;
+                    open.side = Some((number, 0));
                 }
             }
             for open in relation.opens.values() {
                 let open = open.without(&known);
-                own.add_open(Open { group: if joined { group } else { open.group }, ..open });
+                own.add_open(if joined { Open { side: Some((number, 1)), ..open } } else { open });
             }
         }
         own.add_sources(&relation.sources);

@@ -20,6 +20,12 @@ impl Machine<'_> {
         for item in &load.items {
             match &item.kind {
                 ItemKind::Star => self.star(&input, &mut output),
+                // A variable that may hold several fields: any of the input's unknown ones.
+                ItemKind::Field(name) if !item.named && is_unresolved(name) => {
+                    self.say(format!("what `{name}` stands for is known only at reload"));
+                    let opens = input.opens.clone();
+                    self.star(&Relation { opens, ..Relation::default() }, &mut output);
+                }
                 ItemKind::Field(name) => {
                     let output_name: Rc<str> = item.name.as_str().into();
                     let field = self.plain_field(&lookup, name);
@@ -81,12 +87,14 @@ impl Machine<'_> {
     }
 
     fn plain_field(&mut self, lookup: &Lookup<'_>, name: &str) -> Field {
+        if name.is_empty() {
+            return Field::default();
+        }
         if let Some(flows) = self.field_flows(lookup, name) {
             let comment = lookup.relation.fields.get(name).and_then(|field| field.comment.clone());
             return self.passed(&Field { flows, comment });
         }
-        let unresolved = name.starts_with("$(") && name.ends_with(')');
-        if unresolved {
+        if is_unresolved(name) {
             self.say(format!("what `{name}` stands for is known only at reload"));
         } else {
             self.missing_field(name);
@@ -148,6 +156,11 @@ impl Machine<'_> {
             }
         }
     }
+}
+
+/// Whether a name is nothing but a variable that could not be expanded.
+fn is_unresolved(name: &str) -> bool {
+    name.starts_with("$(") && name.ends_with(')')
 }
 
 /// Names as a set.

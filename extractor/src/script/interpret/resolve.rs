@@ -1,13 +1,13 @@
 //! What a name in an expression stands for.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::Machine;
 use crate::script::expression::Reference;
 use crate::script::model::origin::MAX_ORIGINS;
-use crate::script::model::{Field, Flow, Open, Relation, Through};
+use crate::script::model::{Field, Flow, Relation, SourceId, Through};
 use crate::script::outcome::{ReferenceKind, Status};
 
 /// A relation whose fields are looked up by name.
@@ -64,7 +64,7 @@ impl Machine<'_> {
         }
         let mut merged = field.clone();
         for open in relation.opens.values().take(MAX_ORIGINS) {
-            if open.group == 0
+            if open.side.is_none()
                 && let Some(flow) = open.field(name, &mut self.sources)
             {
                 merged.merge(&Field::of(vec![flow]));
@@ -76,28 +76,27 @@ impl Machine<'_> {
     /// Flows of a name among columns that are not known by name.
     fn open_flows(&mut self, relation: &Relation, name: &str) -> Option<Vec<Flow>> {
         let mut flows = Vec::new();
-        let mut groups: HashMap<u32, Vec<&Open>> = HashMap::new();
+        let mut joins: BTreeMap<u32, BTreeMap<usize, Vec<(SourceId, Flow)>>> = BTreeMap::new();
         for open in relation.opens.values().take(MAX_ORIGINS) {
-            if open.group > 0 {
-                groups.entry(open.group).or_default().push(open);
-            } else {
-                flows.extend(open.field(name, &mut self.sources));
+            let Some(flow) = open.field(name, &mut self.sources) else { continue };
+            match open.side {
+                Some((join, side)) => {
+                    let sides = joins.entry(join).or_default();
+                    sides.entry(side).or_default().push((open.source, flow));
+                }
+                None => flows.push(flow),
             }
         }
         let mut ambiguous = false;
-        for opens in groups.into_values() {
-            let candidates: Vec<(&Open, Flow)> = opens
-                .into_iter()
-                .filter_map(|open| open.field(name, &mut self.sources).map(|flow| (open, flow)))
-                .collect();
-            let lower = name.to_lowercase();
-            let certain = candidates
-                .iter()
-                .find(|(open, _)| self.catalogue.contains(&(open.source, lower.clone())));
-            match (certain, candidates.as_slice()) {
-                (Some((_, flow)), _) | (None, [(_, flow)]) => flows.push(flow.clone()),
-                (None, []) => {}
-                (None, _) => ambiguous = true,
+        let lower = name.to_lowercase();
+        for sides in joins.into_values() {
+            let known = |side: &&Vec<(SourceId, Flow)>| {
+                side.iter().any(|(id, _)| self.catalogue.contains(&(*id, lower.clone())))
+            };
+            let only = if sides.len() == 1 { sides.values().next() } else { None };
+            match sides.values().find(known).or(only) {
+                Some(side) => flows.extend(side.iter().map(|(_, flow)| flow.clone())),
+                None => ambiguous = true,
             }
         }
         if ambiguous && flows.is_empty() {

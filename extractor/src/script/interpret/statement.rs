@@ -179,7 +179,9 @@ impl Machine<'_> {
                 | Statement::DirectQuery { .. }
                 | Statement::Nothing
         );
-        if !feeds || label.is_some() {
+        // The label belongs before the first of a stack; one that stands lower is taken for it.
+        let labelled = label.is_some() && self.pending.iter().any(|above| above.label.is_some());
+        if !feeds || labelled {
             self.drop_pending();
         }
         match statement {

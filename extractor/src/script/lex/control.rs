@@ -1,6 +1,7 @@
 //! Control statements: the keywords and where each statement ends.
 
-use super::scan::Scanner;
+use super::scan::{Scanner, part};
+use super::{Kind, Raw};
 
 /// Which control statement it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,35 @@ pub(crate) fn control_word(scanner: &Scanner<'_>, at: usize) -> Option<(Control,
         _ => false,
     };
     (!is_name).then_some((control, end))
+}
+
+/// Decides what `ELSE IF` on one line means: `ELSEIF`, or an `IF` of its own inside the `ELSE`. A
+/// text whose `END IF`s suffice for all of them means the latter.
+pub(super) fn read_else_if(text: &str, raws: &mut Vec<Raw>) {
+    let is = |raw: &Raw, control: Control| raw.kind == Kind::Control(control);
+    let spaced = |raw: &Raw| {
+        is(raw, Control::ElseIf)
+            && !part(text, raw.start, raw.end)
+                .get(..6)
+                .is_some_and(|word| word.eq_ignore_ascii_case("elseif"))
+    };
+    let count = |control: Control| raws.iter().filter(|raw| is(raw, control)).count();
+    let pairs = raws.iter().filter(|raw| spaced(raw)).count();
+    if pairs == 0 || count(Control::EndIf) < count(Control::If) + pairs {
+        return;
+    }
+    let mut nested = Vec::with_capacity(raws.len() + pairs);
+    for raw in raws.drain(..) {
+        if spaced(&raw) {
+            let end = raw.start + "else".len();
+            let kind = Kind::Control(Control::Else);
+            nested.push(Raw { kind, arguments: end, end, last_line: raw.at.line, ..raw });
+            nested.push(Raw { kind: Kind::Control(Control::If), ..raw });
+        } else {
+            nested.push(raw);
+        }
+    }
+    *raws = nested;
 }
 
 /// End of a control statement whose arguments start at `at`.

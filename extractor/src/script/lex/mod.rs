@@ -29,7 +29,8 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) fn new(text: &str, include: Option<Rc<str>>) -> Self {
-        let raws = split::statements(text);
+        let mut raws = split::statements(text);
+        control::read_else_if(text, &mut raws);
         let (links, unbalanced) = blocks::link(&raws);
         Self { text: text.into(), include, raws, links, unbalanced }
     }

@@ -93,12 +93,16 @@ pub(crate) struct Open {
     pub(crate) prefix: Rc<str>,
     /// Fields that are not among them any more, by their present name.
     pub(crate) except: Rc<BTreeSet<Rc<str>>>,
-    /// Sources of one group were joined: a name comes from one of them, and which is not known.
+    /// Which join it took part in and on which side: a name comes from one side of a join, and
+    /// which is not known. Those of one side were put below each other.
     /// 0: on its own.
-    pub(crate) group: u32,
+    pub(crate) side: Option<Side>,
     pub(crate) via: Via,
     pub(crate) resolution: Resolution,
 }
+
+/// A side of a join: number of the join, and of the side.
+pub(crate) type Side = (u32, usize);
 
 /// Source, table within it, and prefix.
 pub(crate) type OpenKey = (SourceId, Option<Rc<str>>, Rc<str>);
@@ -110,7 +114,7 @@ impl Open {
             table: None,
             prefix: "".into(),
             except: Rc::default(),
-            group: 0,
+            side: None,
             via: Rc::default(),
             resolution,
         }

@@ -122,8 +122,8 @@ pub(crate) fn can_meet(left: &str, right: &str) -> bool {
     row.last() == Some(&true)
 }
 
-/// Whether a stored path whose name is partly unresolved says enough to be taken for the file that
-/// another script reads: its folder is known and its file name has three known characters.
+/// Whether a path whose name is partly unresolved says enough to be taken for a file that another
+/// script stores or reads: its folder is known and its file name has three known characters.
 pub(crate) fn says_enough(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

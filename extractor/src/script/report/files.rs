@@ -78,7 +78,18 @@ impl Files {
             return vec![stored.as_str()];
         }
         if glob::is_unresolved(path) {
-            return Vec::new();
+            if !glob::says_enough(path) {
+                return Vec::new();
+            }
+            let prefix = glob::literal_prefix(path);
+            return self
+                .stores
+                .range(prefix.to_owned()..)
+                .map(|(stored, _)| stored.as_str())
+                .take_while(|stored| stored.starts_with(prefix))
+                .filter(|stored| !glob::is_unresolved(stored) || glob::says_enough(stored))
+                .filter(|stored| glob::can_meet(path, stored))
+                .collect();
         }
         let near = self.unresolved.get(folder(path)).into_iter().flatten();
         near.filter(|stored| glob::says_enough(stored) && glob::can_meet(path, stored))

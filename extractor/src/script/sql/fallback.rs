@@ -215,7 +215,8 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
             let named = qualifier
                 .is_none_or(|qualifier| aliases.contains(&(qualifier.text.to_lowercase(), table)));
             if named {
-                select.stars.push(Star { table, ..Star::default() });
+                let side = (qualifier.is_none() && select.tables.len() > 1).then_some((1, table));
+                select.stars.push(Star { table, side, ..Star::default() });
             }
         }
         return;

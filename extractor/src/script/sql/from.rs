@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::Star;
+use super::prepare::is_stand_in;
 use super::resolve::Resolver;
 use super::scope::{Ctes, Output, Relation, Scope};
 
@@ -169,7 +170,8 @@ fn owners(relations: &[Relation], before: usize, name: &str) -> Vec<usize> {
 }
 
 fn relation(result: Rc<Output>, names: Vec<String>, alias: Option<&TableAlias>) -> Relation {
-    let (names, result) = match alias {
+    // What stands in for a variable after a table, as in `FROM t $(vWhere)`, is no alias.
+    let (names, result) = match alias.filter(|alias| !is_stand_in(&alias.name.value)) {
         Some(alias) => (vec![alias.name.value.to_lowercase()], renamed(&result, alias)),
         None => (names, result),
     };

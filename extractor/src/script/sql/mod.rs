@@ -77,6 +77,9 @@ pub(crate) struct SelectColumn {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Star {
     pub(crate) table: usize,
+    /// Which join it took part in and on which side; none of a table on its own, or put below
+    /// others by a union.
+    pub(crate) side: Option<(u32, usize)>,
     pub(crate) except: BTreeSet<String>,
 }
 

@@ -11,6 +11,16 @@ pub(super) struct Prepared {
     stand_ins: Vec<(String, String)>,
 }
 
+/// Start of the names that stand in for variables.
+const STAND_IN: &str = "qlikx";
+
+/// Whether a name only stands in for a variable.
+pub(super) fn is_stand_in(name: &str) -> bool {
+    name.strip_prefix(STAND_IN)
+        .and_then(|rest| rest.strip_suffix('x'))
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Deepest chain of operators that goes to the parser. It builds a tree as deep as the chain, and
 /// dropping that tree takes stack for each level.
 const MAX_CHAIN: usize = 1500;
@@ -100,7 +110,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
             prepared.text.push_str(part(text, from, at));
             let original = part(text, at, stop);
             if variable || at > word.start {
-                let stand_in = format!("qlikx{}x", prepared.stand_ins.len());
+                let stand_in = format!("{STAND_IN}{}x", prepared.stand_ins.len());
                 prepared.text.push_str(&stand_in);
                 prepared.stand_ins.push((stand_in, original.to_owned()));
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    ExcludeSelectItem, Expr, Query, Select as SelectAst, SelectItem,
+    BinaryOperator, ExcludeSelectItem, Expr, Query, Select as SelectAst, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, WildcardAdditionalOptions,
 };
 
@@ -16,7 +16,8 @@ use super::{Catalogue, Select, SelectColumn, Star, TableName};
 
 /// Resolves a query.
 pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
-    let mut resolver = Resolver { catalogue, tables: Vec::new(), first: None, notes: Vec::new() };
+    let mut resolver =
+        Resolver { catalogue, tables: Vec::new(), joins: 0, first: None, notes: Vec::new() };
     let result = resolver.query(query, &Ctes::default(), None);
     Select {
         columns: result.columns.clone(),
@@ -31,6 +32,7 @@ pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
 pub(super) struct Resolver<'a> {
     pub(super) catalogue: &'a dyn Catalogue,
     pub(super) tables: Vec<TableName>,
+    joins: u32,
     first: Option<String>,
     notes: Vec<String>,
 }
@@ -107,6 +109,25 @@ impl Resolver<'_> {
         for item in &select.projection {
             self.item(item, &scope, &mut result);
         }
+        // Unknown columns of joined relations: each name is of one of them.
+        let sides = relations.iter().enumerate();
+        let of_relation = |star: &Star| {
+            sides.clone().find(|(_, relation)| {
+                relation.result.stars.iter().any(|each| each.table == star.table)
+            })
+        };
+        let mut starred: Vec<usize> = result
+            .stars
+            .iter()
+            .filter_map(|star| of_relation(star).map(|(side, _)| side))
+            .collect();
+        starred.dedup();
+        if starred.len() > 1 {
+            self.joins += 1;
+            for star in &mut result.stars {
+                star.side = of_relation(star).map(|(side, _)| (self.joins, side));
+            }
+        }
         result
     }
 
@@ -129,6 +150,13 @@ impl Resolver<'_> {
                 }
             }
             SelectItem::QualifiedWildcard(..) => {}
+            // `name = expression` gives a name in SQL Server.
+            SelectItem::UnnamedExpr(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })
+                if matches!(**left, Expr::Identifier(_)) =>
+            {
+                let name = column_name(left).and_then(|parts| parts.into_iter().next_back());
+                result.columns.push(self.column(name.unwrap_or_default(), right, scope));
+            }
             SelectItem::UnnamedExpr(expr) => {
                 let plain = column_name(expr);
                 let name = plain.as_ref().and_then(|parts| parts.last().cloned());

@@ -116,6 +116,8 @@ fn dialects_and_variables() {
         "SELECT a FROM s.t_$(vYear) WHERE d > '$(vFrom)' LIMIT $(n)",
         "s.t_$(vYear) | a=t_$(vYear).a",
     );
+    check("SELECT t.a FROM t $(vWhere)", "t | a=t.a");
+    check("SELECT x = a + b, y = c FROM t", "t | x=t.a+t.b, y=t.c");
     check("SELECT a FROM t@link WHERE b = 1", "t@link | a=t@link.a");
     check("SELECT a.x FROM a, b WHERE a.i = b.i(+)", "a, b | x=a.x");
     check("SELECT Id FROM Users WITH PROPERTIES (filter='x')", "Users | Id=Users.Id");
