@@ -274,7 +274,7 @@ impl Machine<'_> {
                         return;
                     }
                     Next::Merged => {
-                        self.jump(end.saturating_add(1));
+                        self.jump(end);
                         return;
                     }
                     Next::Exited => {}

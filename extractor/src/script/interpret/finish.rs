@@ -1,5 +1,6 @@
 //! The machine's state at the end → what is reported.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -12,14 +13,21 @@ use crate::script::outcome::{App, Field, Flow, Origin, SourceUse, Store, Table};
 impl Machine<'_> {
     pub(super) fn finish(mut self) -> App {
         self.drop_pending();
-        let mut stores: BTreeMap<Rc<str>, Rc<StoredFile>> = BTreeMap::new();
-        for stored in std::mem::take(&mut self.lost_stores) {
-            let directory = None;
-            let key = self.input.connections.normalise(&stored.path, directory).path;
-            stores.insert(key.as_str().into(), stored);
-        }
-        for (key, stored) in self.state.stores.iter() {
-            stores.insert(Rc::clone(key), Rc::clone(stored));
+        let mut stores: BTreeMap<Rc<str>, Rc<StoredFile>> = self
+            .state
+            .stores
+            .iter()
+            .map(|(key, stored)| (Rc::clone(key), Rc::clone(stored)))
+            .collect();
+        for (key, stored) in std::mem::take(&mut self.lost_stores) {
+            match stores.entry(key) {
+                Entry::Occupied(mut there) => {
+                    Rc::make_mut(there.get_mut()).relation.union(&stored.relation);
+                }
+                Entry::Vacant(free) => {
+                    free.insert(stored);
+                }
+            }
         }
         let order = self.table_order();
         let last: HashSet<&str> = order.iter().map(|name| &**name).collect();

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::limits;
+use crate::script::model::Flags;
 use crate::script::model::state::{Changes, Mark};
-use crate::script::model::{Flags, StoredFile};
 
 /// A decision whose branches are each followed from the same state.
 #[derive(Debug)]
@@ -104,8 +104,9 @@ impl Machine<'_> {
 
     /// What a branch stored before it ended the script is stored all the same.
     fn keep_stores(&mut self, changes: &Changes) {
-        let stored = changes.stores.values().flatten().map(Rc::clone);
-        let stored: Vec<Rc<StoredFile>> = stored.collect();
+        let stored = changes.stores.iter().filter_map(|(key, stored)| {
+            stored.as_ref().map(|stored| (Rc::clone(key), Rc::clone(stored)))
+        });
         self.lost_stores.extend(stored);
     }
 
@@ -121,7 +122,9 @@ impl Machine<'_> {
         loop {
             let before = self.worlds.fixed.len();
             self.worlds.fixed.extend(worlds.get(index).into_iter().flatten().copied());
+            self.inline_forks += 1;
             run(self, index);
+            self.inline_forks -= 1;
             self.worlds.fixed.truncate(before);
             let exited = std::mem::take(&mut self.exiting);
             match self.end_branch(&mut fork, exited) {

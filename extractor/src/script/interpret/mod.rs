@@ -37,7 +37,7 @@ use super::lex::{Control, Kind, Position, Raw, Unit};
 use super::limits;
 use super::log::Log;
 use super::mask::mask;
-use super::model::{SourceId, Sources, State, Use};
+use super::model::{SourceId, Sources, State, StoredFile, Use};
 use super::outcome::{
     App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
 };
@@ -115,7 +115,7 @@ struct Machine<'i> {
     log_lines: HashSet<u32>,
     missing_includes: RefCell<BTreeSet<String>>,
     /// What stores wrote in branches that ended the script.
-    lost_stores: Vec<Rc<super::model::StoredFile>>,
+    lost_stores: Vec<(Rc<str>, Rc<StoredFile>)>,
     order: usize,
     joins: u32,
     steps: usize,
@@ -125,8 +125,10 @@ struct Machine<'i> {
     exhausted: bool,
     nesting: usize,
     forks: usize,
-    /// `EXIT SCRIPT` inside a nested text, for the level that runs it.
+    /// The script ended on the level that is being followed; the level above goes on from there.
     exiting: bool,
+    /// Decisions that are being followed inside one statement.
+    inline_forks: usize,
     /// Number of frames that belong to outer levels.
     floor: usize,
 }
@@ -208,6 +210,7 @@ impl<'i> Machine<'i> {
             nesting: 0,
             forks: 0,
             exiting: false,
+            inline_forks: 0,
             floor: 0,
             input,
         };
@@ -256,6 +259,11 @@ impl<'i> Machine<'i> {
             self.count_step();
             self.site = Site { at: outer.unwrap_or(raw.at), ..Site::default() };
             self.step(&unit, index, raw);
+            // A text that this statement expanded to, or a branch of it, ended the script.
+            if self.exiting && self.inline_forks == 0 && self.frames.len() > self.floor {
+                self.exiting = false;
+                self.exit_script();
+            }
         }
     }
 

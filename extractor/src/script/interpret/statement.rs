@@ -120,9 +120,6 @@ impl Machine<'_> {
         self.floor = floor;
         self.site.at = at;
         self.nesting -= 1;
-        if std::mem::take(&mut self.exiting) {
-            self.exit_script();
-        }
     }
 
     fn run_parsed(&mut self, text: &str) {
@@ -144,7 +141,9 @@ impl Machine<'_> {
             None => {
                 let choice = super::control::hash(&(text, self.site.at.line));
                 let mut fork = self.fork(choice, vec![Some(0), None]);
+                self.inline_forks += 1;
                 self.perform(parsed);
+                self.inline_forks -= 1;
                 let exited = std::mem::take(&mut self.exiting);
                 if self.end_branch(&mut fork, exited) == Next::Exited {
                     self.exiting = true;

@@ -7,12 +7,13 @@ mod mermaid;
 mod sources;
 mod text;
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::interpret::{self, Input, Known};
 use super::log::Log;
 use super::outcome::{App, Source};
-use super::paths::Connections;
+use super::paths::{Connections, glob};
 pub use chain::{Chain, ChainTable, Edge, End};
 use files::Files;
 
@@ -104,12 +105,26 @@ fn follow_all(
                 slot.1 = app;
             }
         }
-        if !again {
+        if !again || matches!(apps.as_slice(), [(_, only)] if !reads_own_files(only)) {
             break;
         }
         files = Files::new(&apps);
     }
     (apps, files)
+}
+
+/// Whether an app may read what it stores itself.
+fn reads_own_files(app: &App) -> bool {
+    let stored: HashSet<&str> = app.stores.iter().map(|store| store.normalised.as_str()).collect();
+    app.sources.iter().any(|source| match source {
+        Source::File { normalised, .. } => {
+            stored.contains(normalised.as_str())
+                || glob::is_pattern(normalised)
+                || glob::is_unresolved(normalised)
+        }
+        Source::App { .. } => true,
+        Source::Table { .. } | Source::Connection { .. } => false,
+    }) || stored.iter().any(|path| glob::is_unresolved(path))
 }
 
 /// Hash of what the other scripts say of the files and apps that an app reads.
