@@ -4,6 +4,7 @@
 //! * [`map`]: what was read of an app → events; pure.
 //! * [`expression`]: chart expressions → the fields they read; pure.
 
+pub mod config;
 pub mod expression;
 pub mod map;
 pub mod qlik;
