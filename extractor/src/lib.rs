@@ -4,7 +4,10 @@
 //! * [`map`]: what was read of an app → events; pure.
 //! * [`expression`]: chart expressions → the fields they read; pure.
 
+pub mod changes;
 pub mod config;
 pub mod expression;
+pub mod kafka;
 pub mod map;
 pub mod qlik;
+pub mod state;

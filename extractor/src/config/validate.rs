@@ -204,12 +204,11 @@ fn site(
         (_, Some(true)) => Verification::Full,
         _ => Verification::Chain,
     };
-    for (name, url) in [("extractor.repositoryUrl", own.repository_url.as_deref())] {
-        if url.is_some_and(|url| {
-            Url::parse(url).map_or(true, |url| !matches!(url.scheme(), "http" | "https"))
-        }) {
-            problems.add(name, "is no URL such as `https://qlik.example.com:4242`");
-        }
+    let is_http =
+        |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if own.repository_url.as_deref().is_some_and(|url| !is_http(url)) {
+        problems
+            .add("extractor.repositoryUrl", "is no URL such as `https://qlik.example.com:4242`");
     }
     Site {
         engine_url,

@@ -1,0 +1,179 @@
+//! Reads the state topics back: what is published is what a new run compares with.
+
+use std::collections::HashMap;
+
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    message::{BorrowedMessage, Headers as _},
+    types::RDKafkaErrorCode,
+};
+use schemas::{Topic, config::Kafka, headers};
+
+use super::{Error, Partitions, REQUEST_TIMEOUT, client_config};
+
+/// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
+/// but the reaction to a broker that went away.
+const POLL: std::time::Duration = std::time::Duration::from_millis(500);
+/// Polls without anything after which the brokers count as gone: one minute.
+const MAX_SILENT_POLLS: u32 = 120;
+
+/// A record as stored.
+#[derive(Clone, Debug)]
+pub struct Stored<'a> {
+    /// Topic.
+    pub topic: Topic,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: &'a str,
+    /// Value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Header `content-hash`.
+    pub content_hash: Option<&'a str>,
+    /// Header `extract-fingerprint`.
+    pub extract_fingerprint: Option<&'a str>,
+}
+
+/// Reads the four state topics from the beginning to the ends they have now, in no order between
+/// topics, and hands every record to `visit`.
+///
+/// # Errors
+/// When a topic cannot be read to its end.
+pub fn read_state(
+    kafka: &Kafka,
+    partitions: &Partitions,
+    mut visit: impl FnMut(Stored<'_>),
+) -> Result<(), Error> {
+    let mut places = TopicPartitionList::new();
+    for topic in Topic::STATE {
+        let name = kafka.topics.name(topic);
+        for partition in 0..partitions.get(&topic).copied().unwrap_or_default() {
+            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+            places
+                .add_partition_offset(&name, partition, Offset::Beginning)
+                .map_err(Error::Client)?;
+        }
+    }
+    let consumer = consumer(kafka)?;
+    let mut open = places.count();
+    consumer.assign(&places).map_err(Error::Client)?;
+    let mut silent = 0;
+    while open > 0 {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                silent = 0;
+                if let Some(stored) = stored(kafka, &message) {
+                    visit(stored);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error)) if is_passing(&error) && silent < MAX_SILENT_POLLS => silent += 1,
+            Some(Err(source)) => return Err(read_error(kafka, source)),
+            None if silent < MAX_SILENT_POLLS => silent += 1,
+            None => {
+                return Err(read_error(
+                    kafka,
+                    KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads single records again, by their offsets; compaction may have removed some meanwhile.
+///
+/// # Errors
+/// When the topic cannot be read.
+pub fn read_at(
+    kafka: &Kafka,
+    topic: Topic,
+    partition: i32,
+    offsets: &[i64],
+) -> Result<HashMap<i64, Vec<u8>>, Error> {
+    let name = kafka.topics.name(topic);
+    let consumer = consumer(kafka)?;
+    let mut values = HashMap::new();
+    for offset in offsets {
+        let mut place = TopicPartitionList::new();
+        place
+            .add_partition_offset(&name, partition, Offset::Offset(*offset))
+            .map_err(Error::Client)?;
+        consumer.assign(&place).map_err(Error::Client)?;
+        let mut silent = 0;
+        loop {
+            match consumer.poll(POLL) {
+                Some(Ok(message)) => {
+                    if message.offset() == *offset
+                        && let Some(value) = message.payload()
+                    {
+                        values.insert(*offset, value.to_vec());
+                    }
+                    break;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) if is_passing(&error) && silent < MAX_SILENT_POLLS => silent += 1,
+                Some(Err(source)) => return Err(read_error(kafka, source)),
+                None if silent < MAX_SILENT_POLLS => silent += 1,
+                None => break,
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn consumer(kafka: &Kafka) -> Result<BaseConsumer, Error> {
+    let ours = [
+        // Never committed to: partitions are assigned by hand.
+        ("group.id", "qlik-metadata-extractor-state"),
+        ("enable.auto.commit", "false"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "earliest"),
+        ("queued.max.messages.kbytes", "16384"),
+    ];
+    let consumer: BaseConsumer = client_config(kafka, &ours).create().map_err(Error::Client)?;
+    // Fails early and with a clear cause when no broker answers.
+    consumer
+        .fetch_metadata(Some(&kafka.topics.name(Topic::Dashboards)), REQUEST_TIMEOUT)
+        .map_err(Error::unreachable(kafka))?;
+    Ok(consumer)
+}
+
+fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<'a>> {
+    let header = |name: &str| {
+        let headers = message.headers()?;
+        let found = headers.iter().find(|header| header.key == name)?;
+        std::str::from_utf8(found.value?).ok()
+    };
+    Some(Stored {
+        topic: kafka.topics.topic(message.topic())?,
+        partition: message.partition(),
+        offset: message.offset(),
+        key: std::str::from_utf8(message.key()?).ok()?,
+        value: message.payload(),
+        content_hash: header(headers::CONTENT_HASH),
+        extract_fingerprint: header(headers::EXTRACT_FINGERPRINT),
+    })
+}
+
+/// librdkafka goes on by itself after these.
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+        )
+    )
+}
+
+fn read_error(kafka: &Kafka, source: KafkaError) -> Error {
+    Error::Read { topic: kafka.topics.name(Topic::Dashboards), source }
+}
