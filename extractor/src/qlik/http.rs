@@ -13,7 +13,7 @@ use super::address::encode_component;
 use super::class::Class;
 use super::settings::{Timeouts, name};
 use super::tls::{self, HandshakeProblem};
-use super::transport::class_of_status;
+use super::transport::{class_of_status, explain_status};
 
 /// Why a REST request has no usable answer. `what` is what was asked, without query and secrets.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum RestError {
         what: String,
     },
     /// An HTTP status that says no.
-    #[error("`{what}` was answered with HTTP {status}")]
+    #[error("`{what}` was answered with HTTP {status}: {}", explain_status(*.status))]
     Status {
         /// What was asked.
         what: String,

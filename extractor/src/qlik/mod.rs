@@ -8,7 +8,8 @@
 //! * `transport` (one websocket), `rpc` (messages), `notification`,
 //!   `call_error`, `session` (one engine session).
 //! * `http`, `login` (who we are), `engine` (one method per engine method).
-//! * `crawl` and `progress` (one app's objects), `data_model`, `qrs`, `inventory` (the site's apps).
+//! * `crawl` and `progress` (one app's objects), `data_model`, `qrs`, `cloud`, `inventory` (the
+//!   site's apps).
 //! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`.
 //!
 //! Nothing in here knows of events or of Kafka.
@@ -17,6 +18,7 @@ mod address;
 mod call_error;
 pub mod certificate;
 mod class;
+mod cloud;
 mod crawl;
 mod data_model;
 mod engine;

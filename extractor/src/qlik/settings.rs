@@ -103,7 +103,8 @@ pub enum Auth {
         /// User id.
         user_id: String,
     },
-    /// A JSON web token for a virtual proxy: signed in once, then the session cookie is used.
+    /// A JSON web token for a virtual proxy: signed in once, then the session cookie is used. For a host
+    /// of Qlik Cloud it counts as [`Auth::Bearer`].
     Jwt(SecretString),
     /// A virtual proxy with header authentication: signed in once, then the session cookie is used.
     Header {
@@ -114,7 +115,8 @@ pub enum Auth {
     },
     /// A session cookie that somebody else obtained, `X-Qlik-Session=…`.
     Cookie(SecretString),
-    /// A bearer token for every request, without a session cookie (Qlik Cloud API key).
+    /// Qlik Cloud: an API key or OAuth token, sent with every request. Apps are then listed by the
+    /// tenant's REST interface.
     Bearer(SecretString),
     /// Nothing: Qlik Sense Desktop, or an engine behind something that signs in for us.
     None,

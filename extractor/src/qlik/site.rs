@@ -10,6 +10,7 @@ use super::address::Address;
 use super::call_error::CallError;
 use super::certificate::{self, Description};
 use super::class::{Class, chain};
+use super::cloud::Tenant;
 use super::data_model::{Metadata, MetadataService};
 use super::engine::Engine;
 use super::http::{Http, RestError};
@@ -84,6 +85,8 @@ pub(super) struct Inner {
     address: Address,
     transport: Transport,
     repository: Option<qrs::Repository>,
+    /// Qlik Cloud: lists apps instead of engine and repository.
+    tenant: Option<Tenant>,
 }
 
 /// A session and who opened it.
@@ -97,7 +100,7 @@ impl Site {
     ///
     /// # Errors
     /// Everything that is wrong with the settings.
-    pub fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
+    pub fn new(mut settings: Settings) -> Result<Self, Vec<Problem>> {
         let problems = settings.problems();
         if !problems.is_empty() {
             return Err(problems);
@@ -105,6 +108,11 @@ impl Site {
         let problem = |setting, message| vec![Problem { setting, message }];
         let address = Address::parse(&settings.engine_url)
             .map_err(|message| problem(name::HOST_PORT, message))?;
+        if let Auth::Jwt(token) = &settings.auth
+            && is_cloud(&address)
+        {
+            settings.auth = Auth::Bearer(token.clone());
+        }
         let tls = tls::client_config(&settings)
             .map_err(|error| problem(error.setting(), error.to_string()))?;
         let (timeouts, limits) = (settings.timeouts, settings.limits);
@@ -113,6 +121,8 @@ impl Site {
         let repository = repository_address(&settings, &address)
             .map_err(|message| problem(name::REPOSITORY_URL, message))?
             .map(|address| qrs::Repository::new(http.clone(), address, timeouts.list()));
+        let tenant = matches!(settings.auth, Auth::Bearer(_))
+            .then(|| Tenant::new(http.clone(), address.clone(), timeouts.request, timeouts.retry));
         let login =
             Login::new(settings.auth.clone(), address.clone(), http.clone(), timeouts.connect);
         let transport = Transport {
@@ -128,6 +138,7 @@ impl Site {
             address,
             transport,
             repository,
+            tenant,
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -138,6 +149,9 @@ impl Site {
     /// # Errors
     /// The engine cannot be reached or does not list apps.
     pub async fn apps(&self) -> Result<AppList, Error> {
+        if let Some(tenant) = &self.inner.tenant {
+            return self.cloud_apps(tenant).await;
+        }
         let entries = self.inner.doc_list().await?;
         let list = inventory::read_doc_list(&entries);
         drop(entries);
@@ -169,6 +183,11 @@ impl Site {
     /// # Errors
     /// The engine cannot be reached, or refuses the user.
     pub async fn probe_engine(&self) -> Result<Option<String>, Error> {
+        if let Some(tenant) = &self.inner.tenant {
+            // A tenant's engine opens sessions for apps only.
+            tenant.probe(&self.inner.login).await?;
+            return Ok(None);
+        }
         let permit = self.inner.limiter.acquire().await;
         let open = self.inner.open_session(None).await?;
         let engine = Engine::new(&open.session, &self.inner.settings.timeouts);
@@ -227,6 +246,20 @@ impl Site {
         .filter_map(|(setting, text)| Some((setting, certificate::describe_all(text?).ok()?)))
         .flat_map(|(setting, all)| all.into_iter().map(move |one| (setting, one)))
         .collect()
+    }
+
+    async fn cloud_apps(&self, tenant: &Tenant) -> Result<AppList, Error> {
+        let list = tenant.apps(&self.inner.login).await?;
+        let mut apps = AppList {
+            apps: list.apps,
+            complete: list.damaged == 0,
+            repository_read: list.owners_read,
+            notices: list.notices,
+        };
+        if list.damaged > 0 {
+            apps.notices.push(format!("{} apps of the tenant are not understood", list.damaged));
+        }
+        Ok(apps)
     }
 
     /// Adds what the repository knows, or says why not.
@@ -348,6 +381,12 @@ impl Inner {
         self.close_session(open, result.as_ref().err().map(CallError::class)).await;
         Ok(result?)
     }
+}
+
+/// Whether a host is a tenant of Qlik Cloud, where a token is a key for every request.
+fn is_cloud(address: &Address) -> bool {
+    let host = address.host();
+    [".qlikcloud.com", ".qlikcloudgov.com"].iter().any(|domain| host.ends_with(domain))
 }
 
 /// Where the repository is; `None` when there is none to ask (Desktop, cloud, switched off).

@@ -133,18 +133,6 @@ async fn a_cookie_from_elsewhere_is_used_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_api_key_goes_with_every_request_and_needs_no_sign_in() {
-    let auth = Auth::Bearer("hunter2".into());
-    let (server, settings) = start(auth, proxy, |_, _| 101).await;
-    let list = site(settings).apps().await.unwrap();
-    assert_eq!((list.repository_read, list.notices.len()), (false, 0));
-    assert_eq!(sign_ins(&server), 0);
-    server.see(|seen| {
-        assert_eq!(seen.sessions[0].header("authorization"), Some("Bearer hunter2"));
-    });
-}
-
-#[tokio::test]
 async fn an_expired_session_is_renewed_once() {
     let (server, settings) =
         start(jwt(), proxy, |_, session| if session == 2 { 401 } else { 101 }).await;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod certificates;
+mod cloud;
 mod connecting;
 mod crawl;
 mod data_model;
