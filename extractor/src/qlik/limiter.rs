@@ -1,4 +1,7 @@
 //! How many engine sessions at a time: fewer after the site refused one, slowly more again.
+//!
+//! A session outlives its socket by its `ttl`, and a site that counts sessions counts it for so long.
+//! So once a site has refused one, a place is free again only after that time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +21,7 @@ pub(super) struct Limiter {
 struct Shared {
     most: usize,
     backoff: Duration,
+    linger: Duration,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -27,19 +31,37 @@ struct State {
     running: usize,
     successes: u32,
     paused_until: Option<Instant>,
+    /// Whether the site has refused a session.
+    limited: bool,
+    /// When sessions that are closed stop counting; only used when the site is `limited`.
+    lingering: Vec<Instant>,
 }
 
 /// Right to one session; given back when dropped.
 pub(super) struct Permit {
     shared: Arc<Shared>,
+    lingers: bool,
 }
 
 impl Limiter {
-    /// At most `most` at a time; after a refusal none is started for `backoff`.
-    pub(super) fn new(most: usize, backoff: Duration) -> Self {
-        let state = State { allowed: most.max(1), running: 0, successes: 0, paused_until: None };
-        let shared =
-            Shared { most: most.max(1), backoff, state: Mutex::new(state), changed: Notify::new() };
+    /// At most `most` at a time; after a refusal none is started for `backoff`. A session outlives its
+    /// socket by `linger`.
+    pub(super) fn new(most: usize, backoff: Duration, linger: Duration) -> Self {
+        let state = State {
+            allowed: most.max(1),
+            running: 0,
+            successes: 0,
+            paused_until: None,
+            limited: false,
+            lingering: Vec::new(),
+        };
+        let shared = Shared {
+            most: most.max(1),
+            backoff,
+            linger,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -48,26 +70,16 @@ impl Limiter {
         loop {
             // Made before the state is looked at, so that no change in between is missed.
             let changed = self.shared.changed.notified();
-            let pause = {
-                let mut state = self.shared.state();
-                match state.paused_until {
-                    Some(until) if until > Instant::now() => Some(until),
-                    _ if state.running < state.allowed => {
-                        state.paused_until = None;
-                        state.running += 1;
-                        return Permit { shared: self.shared.clone() };
-                    }
-                    _ => None,
-                }
-            };
-            match pause {
-                Some(until) => {
+            let turn = self.shared.state().enter(Instant::now());
+            match turn {
+                Turn::Now => return Permit { shared: self.shared.clone(), lingers: true },
+                Turn::After(until) => {
                     tokio::select! {
                         () = sleep_until(until) => {}
                         () = changed => {}
                     }
                 }
-                None => changed.await,
+                Turn::AfterOthers => changed.await,
             }
         }
     }
@@ -75,6 +87,32 @@ impl Limiter {
     /// Sessions allowed at a time now.
     pub(super) fn allowed(&self) -> usize {
         self.shared.state().allowed
+    }
+}
+
+enum Turn {
+    Now,
+    After(Instant),
+    AfterOthers,
+}
+
+impl State {
+    fn enter(&mut self, now: Instant) -> Turn {
+        if let Some(until) = self.paused_until {
+            if until > now {
+                return Turn::After(until);
+            }
+            self.paused_until = None;
+        }
+        self.lingering.retain(|until| *until > now);
+        if self.running + self.lingering.len() < self.allowed {
+            self.running += 1;
+            return Turn::Now;
+        }
+        match self.lingering.iter().min() {
+            Some(until) => Turn::After(*until),
+            None => Turn::AfterOthers,
+        }
     }
 }
 
@@ -100,10 +138,12 @@ impl Permit {
 
     /// The site refused the session because there are too many: half as many from now on, and none for
     /// a while. Several refusals of one moment count once.
-    pub(super) fn refused(self) {
+    pub(super) fn refused(mut self) {
+        self.lingers = false;
         let mut state = self.shared.state();
         let now = Instant::now();
         state.successes = 0;
+        state.limited = true;
         if state.paused_until.is_none_or(|until| until <= now) {
             state.allowed = (state.allowed / 2).max(1);
             tracing::warn!(
@@ -121,6 +161,9 @@ impl Drop for Permit {
         {
             let mut state = self.shared.state();
             state.running = state.running.saturating_sub(1);
+            if state.limited && self.lingers {
+                state.lingering.push(Instant::now() + self.shared.linger);
+            }
         }
         self.shared.changed.notify_waiters();
     }
@@ -133,14 +176,21 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+    const LINGER: Duration = Duration::from_secs(5);
 
     fn free(limiter: &Limiter) -> Vec<Permit> {
         std::iter::from_fn(|| limiter.acquire().now_or_never()).collect()
     }
 
+    async fn waited(limiter: &Limiter) -> Duration {
+        let before = Instant::now();
+        drop(limiter.acquire().await);
+        Instant::now() - before
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_refusal_halves_and_pauses() {
-        let limiter = Limiter::new(8, MINUTE);
+        let limiter = Limiter::new(8, MINUTE, LINGER);
         let mut permits = free(&limiter);
         assert_eq!(permits.len(), 8);
 
@@ -149,17 +199,13 @@ mod tests {
         assert_eq!(limiter.allowed(), 4);
         drop(permits);
         assert_eq!(free(&limiter).len(), 0);
-
-        let before = Instant::now();
-        let permit = limiter.acquire().await;
-        assert_eq!(Instant::now() - before, MINUTE);
+        assert_eq!(waited(&limiter).await, MINUTE);
         assert_eq!(free(&limiter).len(), 3);
-        drop(permit);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_recovers_one_at_a_time_and_never_falls_to_none() {
-        let limiter = Limiter::new(3, MINUTE);
+        let limiter = Limiter::new(3, MINUTE, LINGER);
         for _ in 0..5 {
             limiter.acquire().await.refused();
         }
@@ -175,8 +221,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn places_are_free_at_once_until_a_site_shows_that_it_counts() {
+        let limiter = Limiter::new(2, MINUTE, LINGER);
+        drop(free(&limiter));
+        assert_eq!(free(&limiter).len(), 2);
+        limiter.acquire().await.refused();
+        assert_eq!(waited(&limiter).await, MINUTE);
+        assert_eq!(waited(&limiter).await, LINGER);
+        assert_eq!(waited(&limiter).await, LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_waits_is_woken() {
-        let limiter = Limiter::new(1, MINUTE);
+        let limiter = Limiter::new(1, MINUTE, LINGER);
         let permit = limiter.acquire().await;
         let waiting = tokio::spawn({
             let limiter = limiter.clone();

@@ -1,6 +1,7 @@
 //! The facade: a site's apps, and what one app holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::Semaphore;
@@ -132,7 +133,11 @@ impl Site {
         };
         let inner = Inner {
             login,
-            limiter: Limiter::new(limits.sessions, timeouts.session_limit_backoff),
+            limiter: Limiter::new(
+                limits.sessions,
+                timeouts.session_limit_backoff,
+                Duration::from_secs(u64::from(limits.session_ttl)),
+            ),
             with_data: Semaphore::new(limits.sessions_with_data.clamp(1, Semaphore::MAX_PERMITS)),
             metadata: MetadataService::new(http, address.clone(), timeouts.request),
             address,
