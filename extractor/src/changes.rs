@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use schemas::{
     Event, Topic,
+    event::Dashboard,
     key::{self, Parts},
 };
 
@@ -58,6 +59,54 @@ impl Deletable {
     }
 }
 
+/// Headers of an app's dashboard event that say when the app need not be opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Extractor version and options.
+    pub fingerprint: String,
+    /// What the site's lists say of the app.
+    pub listed_hash: String,
+}
+
+/// What of an app could not be read although the rest could: what was published of it stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Its data model.
+    pub data_model: bool,
+    /// Ids of objects.
+    pub objects: BTreeSet<String>,
+    /// What only the repository tells: owner, tags, custom properties.
+    pub listed: bool,
+    /// Whether it may be readable at another time.
+    pub passing: bool,
+}
+
+impl Gaps {
+    /// Whether there are any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.data_model || self.listed || !self.objects.is_empty()
+    }
+}
+
+/// Takes over from the published dashboard event what could not be read this time.
+pub fn carry_over(dashboard: &mut Dashboard, published: Dashboard, gaps: &Gaps) {
+    if gaps.data_model {
+        dashboard.data_model_keys = published.data_model_keys;
+    }
+    if gaps.listed {
+        dashboard.owner = published.owner;
+        dashboard.tags = published.tags;
+        dashboard.custom_properties = published.custom_properties;
+    }
+    let present: BTreeSet<_> = dashboard.sheets.iter().map(|sheet| sheet.id.clone()).collect();
+    let missing = published
+        .sheets
+        .into_iter()
+        .filter(|sheet| gaps.objects.contains(&sheet.id) && !present.contains(&sheet.id));
+    dashboard.sheets.extend(missing);
+}
+
 /// Compares the events of an app that was read whole with what is published of it.
 #[must_use]
 pub fn of_app(
@@ -65,7 +114,7 @@ pub fn of_app(
     known: &AppState,
     dashboard: Event,
     others: Vec<Event>,
-    fingerprint: &str,
+    settled: &Settled,
     deletable: Deletable,
 ) -> Changes {
     let mut changes = Changes::default();
@@ -90,7 +139,9 @@ pub fn of_app(
     changes.deletes = gone.map(|(id, known)| deleted(service, &app_id, id, *known)).collect();
     let hash = dashboard.content_hash();
     let is_published = known.dashboard.as_ref().is_some_and(|marker| {
-        marker.hash == parse_hash(&hash) && *marker.fingerprint == *fingerprint
+        marker.hash == parse_hash(&hash)
+            && *marker.fingerprint == *settled.fingerprint
+            && marker.listed == parse_hash(&settled.listed_hash)
     });
     if is_published {
         changes.unchanged.push(Topic::Dashboards);
@@ -156,6 +207,10 @@ mod tests {
         }))
     }
 
+    fn settled(fingerprint: &str) -> Settled {
+        Settled { fingerprint: fingerprint.into(), listed_hash: "0a".into() }
+    }
+
     fn table(name: &str) -> Event {
         Event::DataModel(Box::new(DataModel {
             service: "s".into(),
@@ -181,6 +236,7 @@ mod tests {
             dashboard: Some(Marker {
                 hash: parse_hash(&dashboard.content_hash()),
                 fingerprint: fingerprint.into(),
+                listed: 0x0a,
                 ..Marker::default()
             }),
         }
@@ -190,7 +246,7 @@ mod tests {
     fn nothing_new_writes_nothing() {
         let others = vec![chart("c", "1"), table("t")];
         let known = published(&dashboard("x"), &others, "f");
-        let changes = of_app("s", &known, dashboard("x"), others, "f", ALL);
+        let changes = of_app("s", &known, dashboard("x"), others, &settled("f"), ALL);
         assert!(
             changes.upserts.is_empty() && changes.deletes.is_empty() && changes.dashboard.is_none()
         );
@@ -206,7 +262,7 @@ mod tests {
             &known,
             dashboard("y"),
             vec![chart("c", "2"), chart("new", "1"), table("t/u")],
-            "f",
+            &settled("f"),
             ALL,
         );
         let keys: Vec<_> = changes.upserts.iter().map(|(event, _)| event.key()).collect();
@@ -220,15 +276,42 @@ mod tests {
     fn what_could_not_be_read_is_not_deleted() {
         let known = published(&dashboard("x"), &[table("t"), chart("c", "1")], "f");
         let deletable = Deletable { data_models: false, ..ALL };
-        let changes = of_app("s", &known, dashboard("x"), vec![], "f", deletable);
+        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("f"), deletable);
         let gone: Vec<_> = changes.deletes.iter().map(|deleted| deleted.topic).collect();
         assert_eq!(gone, [Topic::Charts]);
     }
 
     #[test]
+    fn what_could_not_be_read_is_taken_over() {
+        let sheet = |id: &str| schemas::event::Sheet { id: id.into(), ..Default::default() };
+        let published = Dashboard {
+            tags: vec!["t".into()],
+            data_model_keys: vec!["k".into()],
+            sheets: vec![sheet("1"), sheet("2"), sheet("3")],
+            ..Dashboard::default()
+        };
+        let read = Dashboard { sheets: vec![sheet("1")], ..Dashboard::default() };
+        let check = |gaps: Gaps, tags: usize, keys: usize, sheets: &[&str]| {
+            let mut dashboard = read.clone();
+            carry_over(&mut dashboard, published.clone(), &gaps);
+            let ids: Vec<_> = dashboard.sheets.iter().map(|sheet| sheet.id.as_str()).collect();
+            assert_eq!(
+                (dashboard.tags.len(), dashboard.data_model_keys.len(), ids.as_slice()),
+                (tags, keys, sheets)
+            );
+        };
+        check(Gaps::default(), 0, 0, &["1"]);
+        check(Gaps { data_model: true, ..Gaps::default() }, 0, 1, &["1"]);
+        check(Gaps { listed: true, ..Gaps::default() }, 1, 0, &["1"]);
+        check(Gaps { objects: ["2".to_owned()].into(), ..Gaps::default() }, 0, 0, &["1", "2"]);
+    }
+
+    #[test]
     fn a_new_fingerprint_moves_the_marker() {
         let known = published(&dashboard("x"), &[], "old");
-        assert!(of_app("s", &known, dashboard("x"), vec![], "new", ALL).dashboard.is_some());
+        assert!(
+            of_app("s", &known, dashboard("x"), vec![], &settled("new"), ALL).dashboard.is_some()
+        );
     }
 
     #[test]

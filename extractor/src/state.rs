@@ -2,12 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use schemas::{
-    Event, Topic,
-    codec::{self, Frame},
-    event::{Dashboard, Millis},
-    key,
-};
+use schemas::{Topic, key};
 
 use crate::kafka::Stored;
 
@@ -16,6 +11,8 @@ use crate::kafka::Stored;
 pub struct State {
     /// By app id.
     pub apps: HashMap<Box<str>, AppState>,
+    /// Bytes of each partition.
+    pub bytes: HashMap<(Topic, u32), u64>,
 }
 
 /// What is published of one app.
@@ -38,24 +35,25 @@ pub struct Known {
     pub offset: i64,
 }
 
-/// An app's commit marker: everything of the app as of these times is in the topics.
+/// An app's commit marker: the headers of its dashboard event. Everything of the app as it was listed
+/// then is in the topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marker {
     /// Header `content-hash`.
     pub hash: u128,
     /// Header `extract-fingerprint`.
     pub fingerprint: Box<str>,
-    /// When the app was changed.
-    pub modified_at: Option<Millis>,
-    /// When the app was reloaded.
-    pub last_reload_at: Option<Millis>,
-    /// [`listed_hash`] of the event.
+    /// Header `listed-hash`; 0 when it is missing, which equals no hash.
     pub listed: u128,
+    /// Where the record lies, to read it again: partition and offset.
+    pub place: (i32, i64),
 }
 
 impl State {
     /// Takes in a record of the state topics; those of other services are left alone.
     pub fn take(&mut self, service: &str, stored: &Stored<'_>) {
+        let partition = u32::try_from(stored.partition).unwrap_or_default();
+        *self.bytes.entry((stored.topic, partition)).or_default() += stored.bytes;
         let Some(parts) = key::parse(service, stored.key) else { return };
         if parts.app_id == key::FILE {
             return;
@@ -67,7 +65,12 @@ impl State {
         let hash = stored.content_hash.map_or(0, parse_hash);
         let app = self.apps.entry(parts.app_id.into()).or_default();
         if stored.topic == Topic::Dashboards {
-            app.dashboard = marker(stored, hash);
+            app.dashboard = Some(Marker {
+                hash,
+                fingerprint: stored.extract_fingerprint.unwrap_or_default().into(),
+                listed: stored.listed_hash.map_or(0, parse_hash),
+                place: (stored.partition, stored.offset),
+            });
         } else {
             let known = Known { hash, partition: stored.partition, offset: stored.offset };
             app.records.insert((stored.topic, parts.rest.into()), known);
@@ -91,39 +94,4 @@ impl State {
 #[must_use]
 pub fn parse_hash(text: &str) -> u128 {
     u128::from_str_radix(text, 16).unwrap_or(0)
-}
-
-/// Hash of those members of a dashboard event that the site's lists alone decide. When it has moved
-/// the app has a new owner, stream, tag or name, although its content has not changed.
-#[must_use]
-pub fn listed_hash(dashboard: &Dashboard) -> u128 {
-    let listed = Dashboard {
-        title: dashboard.title.clone(),
-        description: dashboard.description.clone(),
-        project: dashboard.project.clone(),
-        owner: dashboard.owner.clone(),
-        tags: dashboard.tags.clone(),
-        custom_properties: dashboard.custom_properties.clone(),
-        published: dashboard.published,
-        created_at: dashboard.created_at,
-        published_at: dashboard.published_at,
-        size_bytes: dashboard.size_bytes,
-        ..Dashboard::default()
-    };
-    parse_hash(&Event::Dashboard(Box::new(listed)).content_hash())
-}
-
-/// `None` when the event cannot be read (written by a newer extractor, say): the app is read again.
-fn marker(stored: &Stored<'_>, hash: u128) -> Option<Marker> {
-    let frame = Frame::parse(stored.value?).ok()?;
-    let Event::Dashboard(dashboard) = codec::decode(stored.topic, &frame, None).ok()? else {
-        return None;
-    };
-    Some(Marker {
-        hash,
-        fingerprint: stored.extract_fingerprint.unwrap_or_default().into(),
-        modified_at: dashboard.modified_at,
-        last_reload_at: dashboard.last_reload_at,
-        listed: listed_hash(&dashboard),
-    })
 }

@@ -142,6 +142,8 @@ pub struct Run {
     pub max_deleted_share: f64,
     /// For a record to be confirmed.
     pub delivery_timeout: Duration,
+    /// Most bytes that a partition may hold.
+    pub max_partition_bytes: Option<u64>,
     /// For finishing after SIGTERM.
     pub shutdown_deadline: Duration,
     /// When runs start.

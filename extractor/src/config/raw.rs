@@ -197,6 +197,8 @@ pub struct Extractor {
     pub max_deleted_share: Option<f64>,
     /// Time limit for a record to be confirmed by the brokers. Default 5m.
     pub delivery_timeout: Option<Span>,
+    /// Most bytes that a partition may hold before the extractor refuses to write more (exit code 4); for brokers that silently keep less than everything. Default: none.
+    pub max_partition_bytes: Option<u64>,
     /// Time limit for finishing after SIGTERM. Default 25s, below Docker's and Kubernetes' kill.
     pub shutdown_deadline: Option<Span>,
     /// Runs of `extractor run` without `--once`, `--every` or `--cron`: `15m`, or a cron expression. Default: one run.

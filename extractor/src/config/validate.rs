@@ -164,6 +164,7 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
         delete_charts: pipeline.mark_deleted_charts.unwrap_or(true),
         max_deleted_share,
         delivery_timeout: duration(own.delivery_timeout, 300, "deliveryTimeout", problems),
+        max_partition_bytes: own.max_partition_bytes,
         shutdown_deadline: duration(own.shutdown_deadline, 25, "shutdownDeadline", problems),
         schedule,
         admin_address,

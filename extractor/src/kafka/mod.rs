@@ -14,9 +14,9 @@ use schemas::{
 };
 
 pub use self::{
-    publisher::{Publisher, Record},
+    publisher::{Publisher, Record, record_size},
     reader::{Stored, read_at, read_state},
-    topics::{Partitions, ensure},
+    topics::{Partitions, ensure, look},
 };
 
 /// Time limit for one question to the brokers. An admin request that takes longer has failed.
@@ -80,6 +80,18 @@ pub enum Error {
         /// Cause.
         #[source]
         source: rdkafka::error::KafkaError,
+    },
+    /// A partition would hold more than `extractor.maxPartitionBytes`.
+    #[error(
+        "partition {partition} of the topic `{topic}` would hold more than {limit} bytes (`extractor.maxPartitionBytes`); nothing beyond that was written"
+    )]
+    PartitionFull {
+        /// Full name.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// The limit.
+        limit: u64,
     },
     /// A topic could not be read to its end.
     #[error("failed to read the topic `{topic}`")]

@@ -1,6 +1,10 @@
 //! Writes records and waits until the brokers have them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rdkafka::{
@@ -45,7 +49,19 @@ pub struct Publisher {
     topics: TopicNames,
     partitions: Arc<Partitions>,
     writers: Arc<HashMap<Topic, WriterId>>,
+    guard: Option<Arc<Guard>>,
 }
+
+/// Counts what partitions hold, so that a broker which keeps little is never given too much.
+struct Guard {
+    /// Largest number of bytes of a partition.
+    limit: u64,
+    /// Bytes by topic and partition.
+    written: Mutex<HashMap<(Topic, u32), u64>>,
+}
+
+/// What a record costs besides its key, value and headers: Kafka's framing, generously.
+const RECORD_OVERHEAD: u64 = 70;
 
 impl Publisher {
     /// A publisher to topics with `partitions`; registers the schemas when there is a registry.
@@ -77,7 +93,14 @@ impl Publisher {
         let producer = config.create().map_err(Error::Client)?;
         let writers = Arc::new(writers(kafka).await?);
         let partitions = Arc::new(partitions);
-        Ok(Self { producer, topics: kafka.topics.clone(), partitions, writers })
+        Ok(Self { producer, topics: kafka.topics.clone(), partitions, writers, guard: None })
+    }
+
+    /// Refuses records beyond `limit` bytes of a partition; `stored` is what partitions hold already.
+    #[must_use]
+    pub fn guarded(mut self, limit: u64, stored: HashMap<(Topic, u32), u64>) -> Self {
+        self.guard = Some(Arc::new(Guard { limit, written: Mutex::new(stored) }));
+        self
     }
 
     /// Writes records and returns when all are confirmed.
@@ -109,6 +132,7 @@ impl Publisher {
             (Some(event), Some(writer)) => Some(codec::encode(event, *writer)?),
             _ => None,
         };
+        self.count(&record, partition, value.as_deref())?;
         let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
             headers.insert(Header { key, value: Some(value) })
         });
@@ -126,6 +150,29 @@ impl Publisher {
             Err((source, _)) => Err(Error::Delivery { topic, key: record.key, source }),
         }
     }
+}
+
+impl Publisher {
+    fn count(&self, record: &Record, partition: u32, value: Option<&[u8]>) -> Result<(), Error> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let headers: usize =
+            record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let size = record_size(record.key.len(), value.map_or(0, <[u8]>::len), headers);
+        let mut written = guard.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = written.entry((record.topic, partition)).or_default();
+        if *bytes + size > guard.limit {
+            let topic = self.topics.name(record.topic);
+            return Err(Error::PartitionFull { topic, partition, limit: guard.limit });
+        }
+        *bytes += size;
+        Ok(())
+    }
+}
+
+/// Bytes that a record takes on a broker, generously.
+#[must_use]
+pub fn record_size(key: usize, value: usize, headers: usize) -> u64 {
+    u64::try_from(key + value + headers).unwrap_or(u64::MAX).saturating_add(RECORD_OVERHEAD)
 }
 
 /// Framing of each topic's values: ids of registered schemas, or fingerprints.

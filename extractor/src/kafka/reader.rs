@@ -11,7 +11,7 @@ use rdkafka::{
 };
 use schemas::{Topic, config::Kafka, headers};
 
-use super::{Error, Partitions, REQUEST_TIMEOUT, client_config};
+use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, record_size};
 
 /// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
 /// but the reaction to a broker that went away.
@@ -36,6 +36,10 @@ pub struct Stored<'a> {
     pub content_hash: Option<&'a str>,
     /// Header `extract-fingerprint`.
     pub extract_fingerprint: Option<&'a str>,
+    /// Header `listed-hash`.
+    pub listed_hash: Option<&'a str>,
+    /// Bytes of key, value and headers on the broker, generously.
+    pub bytes: u64,
 }
 
 /// Reads the four state topics from the beginning to the ends they have now, in no order between
@@ -149,7 +153,12 @@ fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<
         let found = headers.iter().find(|header| header.key == name)?;
         std::str::from_utf8(found.value?).ok()
     };
+    let headers: usize = message.headers().map_or(0, |headers| {
+        headers.iter().map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len)).sum()
+    });
+    let bytes = record_size(message.key_len(), message.payload_len(), headers);
     Some(Stored {
+        bytes,
         topic: kafka.topics.topic(message.topic())?,
         partition: message.partition(),
         offset: message.offset(),
@@ -157,6 +166,7 @@ fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<
         value: message.payload(),
         content_hash: header(headers::CONTENT_HASH),
         extract_fingerprint: header(headers::EXTRACT_FINGERPRINT),
+        listed_hash: header(headers::LISTED_HASH),
     })
 }
 

@@ -59,6 +59,14 @@ pub async fn ensure(kafka: &Kafka) -> Result<Partitions, Error> {
     Ok(found)
 }
 
+/// Numbers of partitions of those of our topics that exist; nothing is created.
+///
+/// # Errors
+/// When the brokers cannot be reached.
+pub async fn look(kafka: &Kafka) -> Result<Partitions, Error> {
+    partitions(kafka).await
+}
+
 /// Partitions of our topics that exist. Lists all topics of the cluster: asking for one by name may
 /// create it where brokers create topics automatically.
 async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {

@@ -1,3 +1,4 @@
 //! Integration tests of the extractor.
 
+mod documentation;
 mod qlik;

@@ -1,0 +1,558 @@
+//! One run, top to bottom: topics and state → list of apps → each app read, compared, published, its
+//! dashboard event last → vanished apps → report. What cannot be read is reported and stays as it is.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write as _,
+};
+
+use futures::{StreamExt as _, stream};
+use schemas::{
+    Event, Topic,
+    codec::{self, Frame},
+    config::Kafka,
+    event::{Dashboard, Phase, Run},
+    json,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    app::{self, VERSION},
+    changes::{self, Changes, Deletable, Deleted, Gaps, Settled},
+    config::Settings,
+    error_chain,
+    kafka::{self, Publisher, Record},
+    progress::{Clock, Progress},
+    qlik::{self, AppError, Class, Site, model::AppEntry},
+    records::{self, now},
+    report::{Failed, Report},
+    state::{AppState, State, parse_hash},
+};
+
+/// Why a run could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Kafka or the schema registry.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    /// The Qlik site.
+    #[error(transparent)]
+    Site(#[from] qlik::Error),
+    /// An app could not be read for a reason that concerns the whole site.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Standard output.
+    #[error("failed to write to standard output")]
+    Output(#[from] std::io::Error),
+}
+
+/// What a run may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mode {
+    /// Open every app.
+    pub full: bool,
+    /// Delete whatever the share.
+    pub allow_deletions: bool,
+}
+
+/// Runs once against Kafka.
+///
+/// # Errors
+/// When Kafka or the site cannot be used at all; everything smaller is in the report.
+pub async fn run(
+    settings: &Settings,
+    kafka: &Kafka,
+    site: &Site,
+    mode: Mode,
+    cancel: &CancellationToken,
+) -> Result<Report, Error> {
+    let mut clock = Clock::start(settings);
+    let partitions = kafka::ensure(kafka).await?;
+    let state = read_state(settings, kafka, &partitions).await?;
+    clock.phase("state");
+    info!(apps = state.apps.len(), "read what is published");
+    let mut publisher =
+        Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout).await?;
+    if let Some(limit) = settings.run.max_partition_bytes {
+        publisher = publisher.guarded(limit, state.bytes.clone());
+    }
+    let mut run = RunContext {
+        settings,
+        fingerprint: app::fingerprint(settings),
+        run_id: clock.report.run_id.clone(),
+        repository_read: true,
+        kafka,
+        publisher: &publisher,
+        site,
+    };
+    run.announce(&clock.report, Phase::Started, clock.started_at).await?;
+    let result = run.all(&state, mode, cancel, &mut clock).await;
+    clock.finish();
+    let phase = if result.is_ok() && clock.report.error.is_none() {
+        Phase::Completed
+    } else {
+        Phase::Failed
+    };
+    if let Err(error) = &result {
+        clock.report.error = Some(error_chain(error));
+    }
+    run.announce(&clock.report, phase, clock.started_at).await?;
+    publisher.flush(settings.run.delivery_timeout).await.ok();
+    result.map(|()| clock.report)
+}
+
+/// Prints what a full run would publish, one JSON object a line.
+///
+/// # Errors
+/// When the site cannot be used at all, or standard output is closed.
+pub async fn plan(
+    settings: &Settings,
+    site: &Site,
+    cancel: &CancellationToken,
+) -> Result<Report, Error> {
+    let mut clock = Clock::start(settings);
+    let fingerprint = app::fingerprint(settings);
+    let (apps, _) = list(settings, site, &mut clock.report).await?;
+    let names = settings.kafka.as_ref().map(|kafka| kafka.topics.clone()).unwrap_or_default();
+    let mut read = stream::iter(&apps)
+        .map(|entry| async move { (entry, app::read(settings, site, entry, cancel).await) })
+        .buffer_unordered(settings.site.limits.sessions);
+    let mut out = std::io::stdout().lock();
+    while let Some((entry, result)) = read.next().await {
+        match result {
+            Ok(app) => {
+                clock.report.apps_read += 1;
+                clock.report.notice(&entry.id, app.notices);
+                let dashboard = Event::Dashboard(Box::new(app.dashboard));
+                let settled = Settled {
+                    fingerprint: fingerprint.clone(),
+                    listed_hash: app::listed_hash(entry),
+                };
+                // The order of a run: the dashboard event is the last of its app.
+                for event in app.others.into_iter().chain([dashboard]) {
+                    let topic = event.topic();
+                    clock.report.counts(topic).published += 1;
+                    let content_hash = event.content_hash();
+                    let settled = (topic == Topic::Dashboards).then_some(&settled);
+                    let run_id = &clock.report.run_id;
+                    let record =
+                        records::upsert(&settings.service, run_id, event, &content_hash, settled);
+                    let headers: BTreeMap<_, _> =
+                        record.headers.iter().map(|(name, value)| (*name, value)).collect();
+                    let value = record.event.as_ref().map(json::readable);
+                    let line = serde_json::json!({"topic": names.name(topic), "key": record.key, "headers": headers, "value": value});
+                    writeln!(out, "{line}")?;
+                }
+            }
+            Err(error) => fail(&mut clock.report, entry, error.reason()),
+        }
+    }
+    clock.phase("apps");
+    clock.finish();
+    Ok(clock.report)
+}
+
+/// What one run works with.
+struct RunContext<'a> {
+    settings: &'a Settings,
+    fingerprint: String,
+    run_id: String,
+    /// Whether the site's repository told owners and tags.
+    repository_read: bool,
+    kafka: &'a Kafka,
+    publisher: &'a Publisher,
+    site: &'a Site,
+}
+
+/// What became of one app.
+enum Outcome {
+    Unchanged,
+    Published {
+        changes: Published,
+        notices: Vec<String>,
+    },
+    Failed(String),
+    Cancelled,
+    /// The run must not go on.
+    Stop(Error),
+}
+
+/// Events that were written or not, by topic.
+#[derive(Default)]
+struct Published {
+    upserts: Vec<Topic>,
+    deletes: Vec<Topic>,
+    unchanged: Vec<Topic>,
+}
+
+impl RunContext<'_> {
+    async fn all(
+        &mut self,
+        state: &State,
+        mode: Mode,
+        cancel: &CancellationToken,
+        clock: &mut Clock,
+    ) -> Result<(), Error> {
+        let (apps, repository_read) = list(self.settings, self.site, &mut clock.report).await?;
+        self.repository_read = repository_read;
+        clock.phase("list");
+        let run = &*self;
+        info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
+
+        let nothing = AppState::default();
+        let mut results = stream::iter(&apps)
+            .map(|entry| {
+                let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
+                async move { (entry, run.app(entry, known, mode, cancel).await) }
+            })
+            .buffer_unordered(self.settings.site.limits.sessions);
+        let mut progress = Progress::new(apps.len());
+        while let Some((entry, outcome)) = results.next().await {
+            if let Outcome::Stop(error) = outcome {
+                return Err(error);
+            }
+            count(&mut clock.report, entry, outcome);
+            progress.step(&clock.report);
+        }
+        clock.phase("apps");
+        if cancel.is_cancelled() {
+            clock.report.error = Some("stopped before every app was read".to_owned());
+            return Ok(());
+        }
+        self.delete_vanished(state, &apps, mode, &mut clock.report).await?;
+        clock.phase("deletions");
+        Ok(())
+    }
+
+    /// Reads an app unless nothing moved, and publishes what changed.
+    async fn app(
+        &self,
+        entry: &AppEntry,
+        known: &AppState,
+        mode: Mode,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        if cancel.is_cancelled() {
+            return Outcome::Cancelled;
+        }
+        if !mode.full && self.is_unchanged(entry, known) {
+            return Outcome::Unchanged;
+        }
+        let mut app = match app::read(self.settings, self.site, entry, cancel).await {
+            Ok(app) => app,
+            Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
+            // It concerns the whole site: every other app would fail with it.
+            Err(error) if matches!(error.class(), Class::Setup | Class::SignIn) => {
+                return Outcome::Stop(error.into());
+            }
+            Err(error) => return Outcome::Failed(error.reason()),
+        };
+        app.gaps.listed = !self.repository_read;
+        if app.gaps.any()
+            && let Some(published) = self.published_dashboard(known).await
+        {
+            changes::carry_over(&mut app.dashboard, published, &app.gaps);
+        }
+        let mut settled = self.settled(entry);
+        if app.gaps.passing {
+            // What may be readable next time is not settled, whatever the times say.
+            settled.fingerprint.push_str(" (unsettled)");
+        }
+        let changes = changes::of_app(
+            &self.settings.service,
+            known,
+            Event::Dashboard(Box::new(app.dashboard)),
+            app.others,
+            &settled,
+            self.deletable(&app.gaps),
+        );
+        match self.publish(changes, &settled).await {
+            Ok(changes) => Outcome::Published { changes, notices: app.notices },
+            Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
+            Err(error) => Outcome::Failed(error_chain(&error)),
+        }
+    }
+
+    /// Whether the topics hold this app as it is: its marker was written for what the lists say now,
+    /// by the same extractor with the same options.
+    fn is_unchanged(&self, entry: &AppEntry, known: &AppState) -> bool {
+        let Some(marker) = &known.dashboard else { return false };
+        let settled = self.settled(entry);
+        entry.modified_at.is_some()
+            && *marker.fingerprint == *settled.fingerprint
+            && marker.listed == parse_hash(&settled.listed_hash)
+    }
+
+    fn settled(&self, entry: &AppEntry) -> Settled {
+        Settled { fingerprint: self.fingerprint.clone(), listed_hash: app::listed_hash(entry) }
+    }
+
+    fn deletable(&self, gaps: &Gaps) -> Deletable {
+        Deletable {
+            dashboards: self.settings.run.delete_dashboards,
+            charts: self.settings.run.delete_charts && gaps.objects.is_empty(),
+            data_models: self.settings.run.delete_data_models && !gaps.data_model,
+            lineage: !gaps.data_model && gaps.objects.is_empty(),
+        }
+    }
+
+    /// The app's dashboard event as published, read again from where it lies.
+    async fn published_dashboard(&self, known: &AppState) -> Option<Dashboard> {
+        let (partition, offset) = known.dashboard.as_ref()?.place;
+        let kafka = self.kafka.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            kafka::read_at(&kafka, Topic::Dashboards, partition, &[offset])
+        });
+        let values = read.await.ok()?.ok()?;
+        let frame = Frame::parse(values.get(&offset)?).ok()?;
+        match codec::decode(Topic::Dashboards, &frame, None).ok()? {
+            Event::Dashboard(dashboard) => Some(*dashboard),
+            _ => None,
+        }
+    }
+
+    /// Writes everything of an app, then its dashboard event: the commit marker.
+    async fn publish(
+        &self,
+        changes: Changes,
+        settled: &Settled,
+    ) -> Result<Published, kafka::Error> {
+        let mut published = Published { unchanged: changes.unchanged, ..Published::default() };
+        published.upserts.extend(changes.upserts.iter().map(|(event, _)| event.topic()));
+        published.deletes.extend(changes.deletes.iter().map(|deleted| deleted.topic));
+        let edges = self.edges(&changes.deletes).await;
+        let upserts =
+            changes.upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
+        let deletes = changes.deletes.iter().map(|deleted| self.tombstone(deleted, &edges));
+        self.publisher.publish(upserts.chain(deletes).collect()).await?;
+        if let Some((dashboard, hash)) = changes.dashboard {
+            published.upserts.push(Topic::Dashboards);
+            self.publisher.publish(vec![self.upsert(dashboard, &hash, Some(settled))]).await?;
+        }
+        Ok(published)
+    }
+
+    /// Tombstones for apps that the site's whole list does not have, unless they are too many.
+    async fn delete_vanished(
+        &self,
+        state: &State,
+        apps: &[AppEntry],
+        mode: Mode,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if !self.settings.run.delete_dashboards {
+            return Ok(());
+        }
+        let present: HashSet<&str> = apps.iter().map(|entry| entry.id.as_str()).collect();
+        let vanished: Vec<_> =
+            state.apps.iter().filter(|(id, _)| !present.contains(id.as_ref())).collect();
+        if vanished.is_empty() {
+            return Ok(());
+        }
+        if !report.list_complete {
+            warn!(
+                apps = vanished.len(),
+                "apps are missing, but the site's list was not read whole: nothing is deleted"
+            );
+            return Ok(());
+        }
+        if let Some(refusal) =
+            refusal(vanished.len(), state.apps.len(), self.settings.run.max_deleted_share)
+            && !mode.allow_deletions
+        {
+            warn!(refusal, "deletions refused");
+            report.deletions_refused = Some(refusal);
+            return Ok(());
+        }
+        for (id, known) in vanished {
+            let deletes = changes::of_vanished_app(
+                &self.settings.service,
+                id,
+                known,
+                self.deletable(&Gaps::default()),
+            );
+            let edges = self.edges(&deletes).await;
+            let (last, others): (Vec<_>, Vec<_>) =
+                deletes.iter().partition(|deleted| deleted.topic == Topic::Dashboards);
+            for part in [others, last] {
+                let records = part.iter().map(|deleted| self.tombstone(deleted, &edges)).collect();
+                self.publisher.publish(records).await?;
+            }
+            for deleted in &deletes {
+                report.counts(deleted.topic).deleted += 1;
+            }
+            report.apps_deleted += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends of edges that are to be deleted, read again from where they lie: their keys are hashes.
+    /// An edge that cannot be read gets a tombstone without its ends.
+    async fn edges(&self, deletes: &[Deleted]) -> BTreeMap<String, String> {
+        let mut places: BTreeMap<i32, Vec<(i64, String)>> = BTreeMap::new();
+        for deleted in deletes.iter().filter(|deleted| deleted.topic == Topic::Lineage) {
+            if let Some(known) = deleted.known {
+                places
+                    .entry(known.partition)
+                    .or_default()
+                    .push((known.offset, deleted.key.clone()));
+            }
+        }
+        let mut edges = BTreeMap::new();
+        for (partition, mut places) in places {
+            places.sort();
+            let offsets: Vec<i64> = places.iter().map(|(offset, _)| *offset).collect();
+            let kafka = self.kafka.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                kafka::read_at(&kafka, Topic::Lineage, partition, &offsets)
+            });
+            let values = match read.await {
+                Ok(Ok(values)) => values,
+                Ok(Err(error)) => {
+                    warn!(
+                        error = error_chain(&error),
+                        "could not read edges that are to be deleted"
+                    );
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            for (offset, key) in places {
+                if let Some(edge) = values.get(&offset).and_then(|value| edge_of(value)) {
+                    edges.insert(key, edge);
+                }
+            }
+        }
+        edges
+    }
+
+    fn upsert(&self, event: Event, content_hash: &str, settled: Option<&Settled>) -> Record {
+        records::upsert(&self.settings.service, &self.run_id, event, content_hash, settled)
+    }
+
+    fn tombstone(&self, deleted: &Deleted, edges: &BTreeMap<String, String>) -> Record {
+        let edge = edges.get(&deleted.key).map(String::as_str);
+        records::tombstone(&self.settings.service, &self.run_id, deleted, edge)
+    }
+
+    /// Writes the start or the end of the run.
+    async fn announce(
+        &self,
+        report: &Report,
+        phase: Phase,
+        started_at: i64,
+    ) -> Result<(), kafka::Error> {
+        let signed = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let run = Run {
+            service: self.settings.service.clone(),
+            observed_at: now(),
+            phase,
+            run_id: self.run_id.clone(),
+            started_at,
+            ended_at: (phase != Phase::Started).then(now),
+            extractor_version: VERSION.to_owned(),
+            apps_seen: signed(report.apps_seen),
+            apps_read: signed(report.apps_read),
+            apps_unchanged: signed(report.apps_unchanged),
+            apps_deleted: signed(report.apps_deleted),
+            apps_failed: report.failed_apps(),
+            events: report.event_counts(),
+            list_complete: report.list_complete,
+            error: report.error.clone(),
+        };
+        let event = Event::Run(Box::new(run));
+        let content_hash = event.content_hash();
+        self.publisher.publish(vec![self.upsert(event, &content_hash, None)]).await
+    }
+}
+
+/// Apps that the filters let through, and whether the repository's part of the list can be relied on.
+async fn list(
+    settings: &Settings,
+    site: &Site,
+    report: &mut Report,
+) -> Result<(Vec<AppEntry>, bool), Error> {
+    let list = site.apps().await?;
+    report.apps_listed = list.apps.len();
+    report.list_complete = list.complete;
+    for notice in &list.notices {
+        warn!(notice, "the site's lists");
+    }
+    report.notice("", list.notices);
+    let mut apps = list.apps;
+    apps.retain(|entry| app::passes(&settings.scope, entry));
+    let apps: Vec<_> = apps.into_iter().map(|entry| app::scoped(&settings.scope, entry)).collect();
+    report.apps_seen = apps.len();
+    Ok((apps, list.repository_read || !settings.site.repository))
+}
+
+async fn read_state(
+    settings: &Settings,
+    kafka: &Kafka,
+    partitions: &kafka::Partitions,
+) -> Result<State, kafka::Error> {
+    let (kafka, partitions, service) =
+        (kafka.clone(), partitions.clone(), settings.service.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let mut state = State::default();
+        kafka::read_state(&kafka, &partitions, |stored| state.take(&service, &stored))?;
+        Ok(state)
+    });
+    // The closure does not panic, and the runtime outlives it.
+    read.await.unwrap_or_else(|_| Ok(State::default()))
+}
+
+/// Why so many deletions are refused; `None` when they are not.
+fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+    let share = vanished as f64 / known.max(1) as f64;
+    (share > max_share).then(|| {
+        format!(
+            "{vanished} of {known} published apps are not on the site any more, more than `extractor.maxDeletedShare` ({max_share}) allows; if the user lost access, restore it; if they are really gone, run once with `--allow-deletions`"
+        )
+    })
+}
+
+fn edge_of(value: &[u8]) -> Option<String> {
+    let frame = Frame::parse(value).ok()?;
+    match codec::decode(Topic::Lineage, &frame, None).ok()? {
+        Event::Lineage(edge) => Some(edge.edge_json()),
+        _ => None,
+    }
+}
+
+fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
+    match outcome {
+        Outcome::Unchanged => report.apps_unchanged += 1,
+        Outcome::Cancelled | Outcome::Stop(_) => {}
+        Outcome::Failed(reason) => fail(report, entry, reason),
+        Outcome::Published { changes, notices } => {
+            report.apps_read += 1;
+            report.notice(&entry.id, notices);
+            for topic in changes.upserts {
+                report.counts(topic).published += 1;
+            }
+            for topic in changes.deletes {
+                report.counts(topic).deleted += 1;
+            }
+            for topic in changes.unchanged {
+                report.counts(topic).unchanged += 1;
+            }
+        }
+    }
+}
+
+fn fail(report: &mut Report, entry: &AppEntry, reason: String) {
+    warn!(
+        app = entry.id,
+        title = entry.title,
+        reason,
+        "could not read an app; what is published of it stays"
+    );
+    report.apps_failed.push(Failed {
+        app_id: entry.id.clone(),
+        title: entry.title.clone(),
+        reason,
+    });
+}
