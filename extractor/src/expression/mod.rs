@@ -126,26 +126,32 @@ pub fn fields(expression: &str, context: &Context<'_>) -> Reads {
     unless_name(read::read(expression, context, read::Scope::Outer), expression, context)
 }
 
-/// What the field definition of a dimension reads: a field's name as it is, or an expression.
+/// What the field definition of a dimension reads: a field's name as it is, or an expression. What
+/// does not begin with `=` and is no expression either is the name of a field that is not there.
 #[must_use]
 pub fn dimension_fields(definition: &str, context: &Context<'_>) -> Reads {
     let candidates = [definition, definition.trim()];
-    match candidates.into_iter().find_map(|name| read::base_field(name, context.names)) {
-        Some(field) => Reads { fields: vec![field.to_owned()], ..Reads::default() },
-        None => {
-            unless_name(read::read(definition, context, read::Scope::Field), definition, context)
-        }
+    if let Some(field) = candidates.into_iter().find_map(|it| read::base_field(it, context.names)) {
+        return Reads { fields: vec![field.to_owned()], ..Reads::default() };
     }
+    let reads = read::read(definition, context, read::Scope::Field);
+    if is_unparsed(&reads) && !definition.trim_start().starts_with('=') {
+        let unknown = Diagnostic::UnknownName(definition.trim().to_owned());
+        return Reads { diagnostics: vec![unknown], ..Reads::default() };
+    }
+    unless_name(reads, definition, context)
 }
 
 /// A text that does not parse and is a field's name, `=Order Date`, is that field.
 fn unless_name(reads: Reads, text: &str, context: &Context<'_>) -> Reads {
-    let is_unparsed =
-        reads.diagnostics.iter().any(|found| matches!(found, Diagnostic::Syntax { .. }));
     let name = text.trim();
     let name = name.strip_prefix('=').unwrap_or(name).trim();
-    if is_unparsed && context.names.fields.contains(name) {
+    if is_unparsed(&reads) && context.names.fields.contains(name) {
         return Reads { fields: vec![name.to_owned()], ..Reads::default() };
     }
     reads
+}
+
+fn is_unparsed(reads: &Reads) -> bool {
+    reads.diagnostics.iter().any(|found| matches!(found, Diagnostic::Syntax { .. }))
 }
