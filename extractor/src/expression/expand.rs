@@ -24,6 +24,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_EXPANSIONS: usize = 2_000;
 /// Text that is looked at for one expression and all that it refers to, in bytes.
 const MAX_WORK: usize = 2 * 1024 * 1024;
+/// Longest text within the parentheses of an expansion, in bytes.
+const MAX_BODY: usize = 64 * 1024;
 /// Computed parts of one text whose possible values are tried.
 const MAX_CHOICES: u32 = 31;
 
@@ -147,7 +149,7 @@ impl Expander<'_> {
         // not searched to its end for each of them.
         let mut hopeless = false;
         while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some(body) = rest.strip_prefix("$(").filter(|_| !hopeless) {
+            if let Some(body) = rest.strip_prefix("$(").filter(|_| !hopeless && !self.full) {
                 if let Some(length) = body_length(body) {
                     self.expansion(body.get(..length).unwrap_or_default(), quote);
                     at += length + 3;
@@ -295,7 +297,8 @@ fn unquoted(name: &str, known: impl Fn(&str) -> bool) -> &str {
 
 /// Length of what is in front of the parenthesis that closes an expansion. Parentheses in quotes do
 /// not count, unless that leaves the expansion open: an apostrophe may be just one.
-fn body_length(body: &str) -> Option<usize> {
+fn body_length(rest: &str) -> Option<usize> {
+    let body = rest.get(..rest.floor_char_boundary(MAX_BODY))?;
     closing_parenthesis(body, true).or_else(|| closing_parenthesis(body, false))
 }
 

@@ -45,7 +45,8 @@ impl Parser<'_, '_> {
                 }
                 // Identifiers: `$`, `$1`, `1`, a bookmark, an alternate state. No field is read.
                 Some(
-                    Kind::Word(_)
+                    Kind::Symbol(':')
+                    | Kind::Word(_)
                     | Kind::Quoted(_)
                     | Kind::Text(_)
                     | Kind::Number(_)

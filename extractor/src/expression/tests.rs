@@ -142,6 +142,18 @@ fn deep_nesting_is_read_by_tokens() {
 }
 
 #[test]
+fn many_pieces_without_an_end_are_read() {
+    let (app, _) = corpus();
+    for piece in
+        ["$(a'", "$(a')", "$(", "['", "[]]", "\"", "'", "/*", "{<", "$(=[", "$(vA(", "Sum(", ".x"]
+    {
+        let text = format!("Sales + {}", piece.repeat(20_001));
+        let reads = fields(&text, &app.context());
+        assert!(!reads.diagnostics.is_empty(), "{piece}");
+    }
+}
+
+#[test]
 fn long_texts_are_read_whole() {
     let (app, _) = corpus();
     let text = format!("{}Sum(Cost)", "Sum(Sales) + ".repeat(15_000));

@@ -1,9 +1,10 @@
 //! What texts an expression can give, when that can be told: `$(=If(.., 'Sum(A)', 'Sum(B)'))` is a
-//! way to switch between expressions, and both are read.
+//! way to switch between expressions, and both are read. A part that cannot be told, as the year in
+//! `'Sum({<Year={' & Max(Year) & '}>} Sales)'`, is a placeholder in the text.
 
 use super::{
     Names,
-    expand::{Around, expand, is_placeholder},
+    expand::{Around, UNKNOWN, expand, is_placeholder},
     lex,
     parse::{self, Call, Expr},
 };
@@ -29,7 +30,8 @@ pub(super) fn possible_texts(expression: &str, names: &Names, around: Around<'_>
     let Ok(expr) = parse::expression(&tokens, &is_field) else { return Vec::new() };
     let mut texts = Vec::new();
     for text in of(&expr, names).unwrap_or_default() {
-        if !texts.contains(&text) && !text.contains(is_placeholder) {
+        let is_told = text.contains(|c: char| !is_placeholder(c) && !c.is_whitespace());
+        if is_told && !texts.contains(&text) {
             texts.push(text);
         }
     }
@@ -44,7 +46,7 @@ fn of(expr: &Expr, names: &Names) -> Option<Vec<String>> {
         Expr::Chain { operands, concatenates: true } => {
             let mut texts = vec![String::new()];
             for operand in operands {
-                let tails = of(operand, names)?;
+                let tails = of(operand, names).unwrap_or_else(|| vec![UNKNOWN.to_string()]);
                 let longer = |text: &String| {
                     tails.iter().map(|tail| format!("{text}{tail}")).collect::<Vec<_>>()
                 };
@@ -70,6 +72,7 @@ fn of_call(call: &Call, names: &Names) -> Option<Vec<String>> {
     let choices = match function.as_str() {
         "if" | "pick" => call.arguments.get(1..)?,
         "alt" | "coalesce" => call.arguments.as_slice(),
+        "subfield" => return of_subfield(call, names),
         "chr" => {
             let [Expr::Number(code)] = call.arguments.as_slice() else { return None };
             let c = char::from_u32(code.parse().ok()?)?;
@@ -81,4 +84,15 @@ fn of_call(call: &Call, names: &Names) -> Option<Vec<String>> {
     let texts: Vec<String> =
         choices.iter().filter_map(|choice| of(choice, names)).flatten().take(MAX_TEXTS).collect();
     (!texts.is_empty()).then_some(texts)
+}
+
+/// `SubField('a|b', '|', n)`: any of the parts.
+fn of_subfield(call: &Call, names: &Names) -> Option<Vec<String>> {
+    let [text, Expr::Text(delimiter), ..] = call.arguments.as_slice() else { return None };
+    if delimiter.is_empty() {
+        return None;
+    }
+    let texts = of(text, names)?;
+    let parts = texts.iter().flat_map(|text| text.split(delimiter.as_str()));
+    Some(parts.take(MAX_TEXTS).map(str::to_owned).collect())
 }
