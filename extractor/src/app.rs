@@ -30,16 +30,31 @@ pub(crate) struct App {
     pub(crate) notices: Vec<String>,
 }
 
+/// Why an app could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something of its objects may be missing.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Its data model may be readable at another time.
+    #[error("the data model could not be read: {0}")]
+    DataModel(String),
+}
+
 /// Reads an app; the error is why it could not be.
 pub(crate) async fn read(
     settings: &Settings,
     site: &Site,
     entry: &AppEntry,
     cancel: &CancellationToken,
-) -> Result<App, AppError> {
+) -> Result<App, Failure> {
     debug!(app = entry.id, title = entry.title, "reading an app");
     let limits = ReadLimits { deadline: settings.run.app_deadline, cancel: cancel.clone() };
     let content = site.read_app(entry, &limits).await?;
+    if let DataModelSource::Unreadable { reason, transient: true } = &content.data_model {
+        // Without its fields nothing can be told of what charts read, and next time it may be there.
+        return Err(Failure::DataModel(reason.clone()));
+    }
     let mut notices = content.notices.clone();
     let gaps = gaps(&content);
     let mut events = map::map_app(entry, &content, &context(settings));
@@ -74,16 +89,14 @@ fn scope(scope: &Scope, events: &mut map::AppEvents) {
     });
 }
 
+/// What could not be read although the app could. Objects may be readable next time, which is not
+/// said of a data model that is left here.
 fn gaps(content: &AppContent) -> Gaps {
-    let (data_model, passing) = match &content.data_model {
-        DataModelSource::Unreadable { transient, .. } => (true, *transient),
-        _ => (false, false),
-    };
     Gaps {
-        data_model,
+        data_model: matches!(content.data_model, DataModelSource::Unreadable { .. }),
         objects: content.unreadable.iter().map(|object| object.id.clone()).collect(),
         listed: false,
-        passing: passing || !content.unreadable.is_empty(),
+        passing: !content.unreadable.is_empty(),
     }
 }
 

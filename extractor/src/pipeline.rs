@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    app::{self, VERSION},
+    app::{self, Failure, VERSION},
     changes::{self, Changes, Deletable, Deleted, Gaps, Settled},
     config::Settings,
     error_chain,
@@ -145,7 +145,7 @@ pub async fn plan(
                     writeln!(out, "{line}")?;
                 }
             }
-            Err(error) => fail(&mut clock.report, entry, error.reason()),
+            Err(error) => fail(&mut clock.report, entry, error_chain(&error)),
         }
     }
     clock.phase("apps");
@@ -243,10 +243,10 @@ impl RunContext<'_> {
             Ok(app) => app,
             Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
             // It concerns the whole site: every other app would fail with it.
-            Err(error) if matches!(error.class(), Class::Setup | Class::SignIn) => {
+            Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
                 return Outcome::Stop(error.into());
             }
-            Err(error) => return Outcome::Failed(error.reason()),
+            Err(error) => return Outcome::Failed(error_chain(&error)),
         };
         app.gaps.listed = !self.repository_read;
         if app.gaps.any()

@@ -229,11 +229,11 @@ fn certificates(raw: raw::Certificates, problems: &mut Problems) -> Certificates
     let key = format!("{CONNECTION}.certificates");
     let by_value = raw.ssl_config.unwrap_or_default();
     let root = raw.root_certificate.map(|text| (text, "rootCertificate"));
-    let root = root.or(by_value.ca_certificate.map(|text| (text, "sslConfig.caCertificate")));
+    let root = root.or_else(|| by_value.ca_certificate.map(|text| (text, "sslConfig.caCertificate")));
     let client = raw.client_certificate.map(|text| (text, "clientCertificate"));
-    let client = client.or(by_value.ssl_certificate.map(|text| (text, "sslConfig.sslCertificate")));
+    let client = client.or_else(|| by_value.ssl_certificate.map(|text| (text, "sslConfig.sslCertificate")));
     let secret = raw.client_key_certificate.map(|text| (text, "clientKeyCertificate"));
-    let secret = secret.or(by_value.ssl_key.map(|text| (text, "sslConfig.sslKey")));
+    let secret = secret.or_else(|| by_value.ssl_key.map(|text| (text, "sslConfig.sslKey")));
     if client.is_some() != secret.is_some() {
         problems.add(&key, "the client certificate and its key belong together; one is missing");
     }
@@ -299,7 +299,7 @@ fn at_least_one(value: Option<u32>, default: u32, name: &str, problems: &mut Pro
 }
 
 fn duration(value: Option<Span>, default: u64, name: &str, problems: &mut Problems) -> Duration {
-    let value = value.unwrap_or(Span::seconds(default)).0;
+    let value = value.map_or_else(|| Duration::from_secs(default), |span| span.0);
     if value.is_zero() {
         problems.add(format!("extractor.{name}"), "must be more than nothing");
     }
