@@ -205,7 +205,7 @@ impl Faults {
     /// Stops or starts the search engine. While it is down searches answer 500, lineage is stored but answered
     /// with 500, and new entities do not get into the index, not even when it comes back: see [`Self::reindex`].
     pub fn set_search_engine(&self, up: bool) {
-        self.api.state().search_is_down = !up;
+        self.api.state().store.search_is_down = !up;
     }
 
     /// Puts into the search index what was written while the engine was down.

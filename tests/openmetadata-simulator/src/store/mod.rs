@@ -51,7 +51,9 @@ pub(crate) struct Store {
     tables_by_name: HashMap<Box<str>, Vec<Uuid>>,
     people_by_email: HashMap<Box<str>, Vec<Uuid>>,
     pub(crate) lineage: Lineage,
-    /// Written while the search engine was down and so not found until a reindex.
+    /// While set, searches fail, lineage is stored but answered with an error, and new entities are not found.
+    pub(crate) search_is_down: bool,
+    /// Created while the search engine was down and so not found until a reindex.
     pub(crate) unindexed: HashSet<Uuid>,
     /// Custom properties per entity type.
     pub(crate) custom_properties: HashMap<Box<str>, Vec<Box<str>>>,
@@ -85,6 +87,9 @@ impl Store {
             self.by_parent.entry((parent, kind)).or_default().insert(&entity);
         }
         self.index(&entity);
+        if self.search_is_down {
+            self.unindexed.insert(id);
+        }
         let record = Record { current: Arc::clone(&entity), history: Vec::new() };
         self.records.insert(id, record);
         entity
