@@ -97,6 +97,8 @@ pub struct OpenMetadata {
     pub extra_headers: Vec<(String, SecretString)>,
     /// Kind of the dashboard service.
     pub service_type: ServiceType,
+    /// `hostPort` and `displayUrl` of the Qlik connection, for the dashboard service when it is created.
+    pub qlik_urls: QlikUrls,
     /// Whether connection details may be stored in the dashboard service when it is created.
     pub store_service_connection: bool,
     /// Whether a server of an unknown version is refused.
@@ -105,18 +107,24 @@ pub struct OpenMetadata {
     pub override_metadata: bool,
     /// Whether edges of a target are deleted before its new ones are written.
     pub override_lineage: bool,
-    /// Whether owners are loaded.
+    /// Whether owners are loaded where events name them.
     pub include_owners: bool,
-    /// Whether tags and custom properties are loaded.
+    /// Whether tags and custom properties are loaded where events have them.
     pub include_tags: bool,
+    /// Classification of these tags.
+    pub classification: String,
     /// Where database tables are looked for: `service`, `service.database`, …; empty: everywhere.
     pub db_service_prefixes: Vec<String>,
     /// Qlik connections whose place in the catalogue is known.
     pub tables: Vec<TableMapping>,
     /// How entities are deleted.
     pub delete_mode: DeleteMode,
+    /// Users that a loader of this site wrote as before: what they made is its own.
+    pub former_users: Vec<String>,
     /// Requests at a time.
     pub concurrency: usize,
+    /// Rows of one bulk request.
+    pub bulk_rows: usize,
     /// Time limit of one request.
     pub request_timeout: Duration,
 }
@@ -141,10 +149,19 @@ pub enum ServiceType {
     QlikCloud,
 }
 
+/// URLs of the Qlik site, as far as the file tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QlikUrls {
+    /// Engine: `wss://qlik.example.com:4747`.
+    pub host_port: Option<String>,
+    /// Base URL that browsers use.
+    pub display_url: Option<String>,
+}
+
 /// Where the tables of a Qlik connection are in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableMapping {
-    /// Name of the Qlik data connection, as scripts have it (without `lib://`).
+    /// Name of the Qlik data connection, as scripts have it (without `lib://`); `*` stands for any text.
     pub connection: String,
     /// Database service.
     pub service: String,

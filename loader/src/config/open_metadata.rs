@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    DeleteMode, OpenMetadata, ServiceType, TableMapping, Tls, raw,
+    DeleteMode, OpenMetadata, QlikUrls, ServiceType, TableMapping, Tls, raw,
     validate::{at_least_one, duration, no_effect, optional},
 };
 
@@ -47,17 +47,21 @@ pub(super) fn check(
         tls,
         extra_headers: headers(server.extra_headers, problems),
         service_type: service_type(document, problems),
+        qlik_urls: qlik_urls(document, problems),
         store_service_connection: server.store_service_connection.unwrap_or(true),
         validate_version: server.enable_version_validation.unwrap_or(true),
         override_metadata: flag("overrideMetadata", false, problems),
         override_lineage: flag("overrideLineage", false, problems),
-        include_owners: flag("includeOwners", false, problems),
+        include_owners: flag("includeOwners", true, problems),
         include_tags: flag("includeTags", true, problems),
+        classification: classification(own.classification.as_deref(), problems),
         db_service_prefixes: prefixes(document, problems),
         tables: tables(own, problems),
         delete_mode: delete_mode(own.delete_mode.as_deref(), problems),
+        former_users: own.former_users.clone(),
         concurrency: at_least_one(own.concurrency, 8, "concurrency", problems),
-        request_timeout: duration(own.request_timeout, 60, "requestTimeout", problems),
+        bulk_rows: at_least_one(own.bulk_rows, 100, "bulkRows", problems),
+        request_timeout: duration(own.request_timeout, 300, "requestTimeout", problems),
         url: url?,
     })
 }
@@ -223,6 +227,22 @@ fn service_type(document: &Document, problems: &mut Problems) -> ServiceType {
             ServiceType::QlikSense
         }
     }
+}
+
+/// Of the extractor's block only these are read: the others may hold secrets that are not ours.
+fn qlik_urls(document: &Document, problems: &mut Problems) -> QlikUrls {
+    let mut url = |name: &str| {
+        optional(document, &format!("source.serviceConnection.config.{name}"), problems)
+    };
+    QlikUrls { host_port: url("hostPort"), display_url: url("displayUrl") }
+}
+
+fn classification(name: Option<&str>, problems: &mut Problems) -> String {
+    let name = name.unwrap_or("Qlik").trim();
+    if name.is_empty() || name.contains(['.', '"']) {
+        problems.add("loader.classification", "must be a name without dots and double quotes");
+    }
+    name.to_owned()
 }
 
 fn prefixes(document: &Document, problems: &mut Problems) -> Vec<String> {

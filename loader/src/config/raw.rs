@@ -36,7 +36,10 @@ pub struct Loader {
     pub wait: Wait,
     /// Requests to OpenMetadata at a time. Default 8.
     pub concurrency: Option<u32>,
-    /// Time limit of one request to OpenMetadata. Default 60s.
+    /// Rows of one bulk request to OpenMetadata. Default 100: some seconds of the server's time.
+    pub bulk_rows: Option<u32>,
+    /// Time limit of one request to OpenMetadata with its answer. Default 5m: servers were seen to take
+    /// 40 s for 1000 rows.
     pub request_timeout: Option<Span>,
     /// Time between two commits of offsets. Default 5s.
     pub commit_interval: Option<Span>,
@@ -49,8 +52,14 @@ pub struct Loader {
     pub delete_mode: Option<String>,
     /// Where the tables of Qlik data connections are in OpenMetadata: name of the connection →
     /// `service`, `service.database` or `service.database.schema`; a part that holds dots stands in
-    /// double quotes. Default: none, tables are found by host and database, then by search.
+    /// double quotes. `*` in the name of the connection stands for any text. Default: none, tables are
+    /// found by host and database, then by search.
     pub tables: BTreeMap<String, String>,
+    /// Classification of Qlik's tags and custom properties in OpenMetadata. Default `Qlik`.
+    pub classification: Option<String>,
+    /// OpenMetadata users that a loader of this site wrote as before the token was changed: edges that
+    /// they made are treated as its own. Default: none.
+    pub former_users: Vec<String>,
     /// Where `run`, `replay` and `unresolved` write their report (JSON). Default: nowhere; `--report` wins.
     pub report: Option<PathBuf>,
     /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9102`. Default: none.

@@ -174,7 +174,7 @@ pub(super) fn duration(
     name: &str,
     problems: &mut Problems,
 ) -> Duration {
-    let value = value.unwrap_or(Span::seconds(default)).0;
+    let value = value.map_or_else(|| Duration::from_secs(default), |span| span.0);
     if value.is_zero() {
         problems.add(format!("loader.{name}"), "must be more than nothing");
     }
