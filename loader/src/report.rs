@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicIsize, Ordering},
     },
     time::Duration,
 };
@@ -195,7 +195,8 @@ impl Report {
 #[derive(Debug)]
 pub struct Tally {
     report: Mutex<Report>,
-    ready: AtomicBool,
+    /// Partitions of this member; -1 while it has no assignment.
+    assigned: AtomicIsize,
     max_listed: usize,
 }
 
@@ -209,7 +210,7 @@ impl Tally {
             started_at: jiff::Timestamp::now().to_string(),
             ..Report::default()
         };
-        Self { report: Mutex::new(report), ready: AtomicBool::new(false), max_listed: MAX_LISTED }
+        Self { report: Mutex::new(report), assigned: AtomicIsize::new(-1), max_listed: MAX_LISTED }
     }
 
     /// Lists everything, however much it is.
@@ -221,11 +222,18 @@ impl Tally {
     /// Whether the loader is a member of its group and knows its partitions.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        self.assigned.load(Ordering::Relaxed) >= 0
     }
 
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
+    /// Number of partitions of this member.
+    #[must_use]
+    pub fn assigned(&self) -> usize {
+        usize::try_from(self.assigned.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub(crate) fn set_assigned(&self, partitions: Option<usize>) {
+        let count = partitions.map_or(-1, |count| isize::try_from(count).unwrap_or(isize::MAX));
+        self.assigned.store(count, Ordering::Relaxed);
     }
 
     /// A copy of what is counted so far.

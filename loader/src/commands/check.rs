@@ -1,8 +1,10 @@
 //! `check`: is everything there that `run` needs? Changes nothing.
 
+use std::time::Duration;
+
 use schemas::{Topic, registry::Registry};
 
-use super::{ASK, Catalogue, output};
+use super::{Catalogue, ask, output};
 use crate::{
     config::Settings,
     decode::schemas::Known,
@@ -48,7 +50,7 @@ pub async fn check<C: Catalogue>(settings: &Settings, catalogue: &C) -> Result<u
 }
 
 async fn kafka(settings: &Settings) -> Vec<(&'static str, Verdict)> {
-    match find_topics(&settings.kafka, ASK).await {
+    match find_topics(&settings.kafka, ask(settings)).await {
         Ok(found) => {
             let servers = &settings.kafka.bootstrap_servers;
             let brokers = format!("{} at `{servers}`", found.brokers);
@@ -101,16 +103,16 @@ async fn registry(settings: &Settings) -> Verdict {
         Err(error) => return Verdict::Failed(error_text(&error), 2),
     };
     // Whether or not there is a schema 1: the answer shows that there is a registry.
-    match first_schema(&registry).await {
+    match first_schema(&registry, ask(settings)).await {
         Ok(Known::Schema(_) | Known::Missing(_)) => Verdict::Ok(format!("answers at `{url}`")),
         Err(fatal) => Verdict::Failed(fatal.message, fatal.exit_code),
     }
 }
 
 /// Asks once; a registry that is away now is a failure here.
-async fn first_schema(registry: &Registry) -> Result<Known, Fatal> {
+async fn first_schema(registry: &Registry, limit: Duration) -> Result<Known, Fatal> {
     let asked = crate::decode::schemas::fetch(registry, 1, false);
-    tokio::time::timeout(ASK, asked).await.unwrap_or_else(|_| {
+    tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| {
         Err(Fatal {
             message: "the schema registry does not answer; is it running, and is `kafka.schemaRegistry.url` right?".to_owned(),
             exit_code: 3,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    ASK,
+    ask,
     replay::source,
     run::{decoder, parts},
 };
@@ -120,7 +120,7 @@ fn group(settings: &Settings) -> String {
 
 async fn queue(settings: &Settings, all: bool) -> Result<Queue, Fatal> {
     let kafka = &settings.kafka;
-    let found = find_topics(kafka, ASK).await?;
+    let found = find_topics(kafka, ask(settings)).await?;
     let Some(count) = found.partitions.get(&Topic::DeadLetters) else {
         return Err(Fatal {
             message: format!(
@@ -130,10 +130,14 @@ async fn queue(settings: &Settings, all: bool) -> Result<Queue, Fatal> {
             exit_code: 3,
         });
     };
-    let marks = watermarks(kafka, &BTreeMap::from([(Topic::DeadLetters, *count)]), ASK).await?;
+    let marks =
+        watermarks(kafka, &BTreeMap::from([(Topic::DeadLetters, *count)]), ask(settings)).await?;
     let retried = match all {
         true => BTreeMap::new(),
-        false => committed(kafka, &group(settings), marks.keys().copied().collect(), ASK).await?,
+        false => {
+            committed(kafka, &group(settings), marks.keys().copied().collect(), ask(settings))
+                .await?
+        }
     };
     let start = marks
         .iter()
@@ -196,7 +200,7 @@ async fn read(
             None => break,
         }
     }
-    source.close(ASK).await;
+    source.close(ask(settings)).await;
     letters.sort_by(|a, b| a.time.cmp(&b.time).then(a.record.offset.cmp(&b.record.offset)));
     Ok(letters)
 }
@@ -226,11 +230,11 @@ async fn within(
     settings: &Settings,
     start: BTreeMap<TopicPartition, i64>,
 ) -> Result<BTreeMap<TopicPartition, i64>, Fatal> {
-    let found = find_topics(&settings.kafka, ASK).await?;
+    let found = find_topics(&settings.kafka, ask(settings)).await?;
     let topics: HashSet<Topic> = start.keys().map(|at| at.topic).collect();
     let partitions =
         found.partitions.into_iter().filter(|(topic, _)| topics.contains(topic)).collect();
-    let marks = watermarks(&settings.kafka, &partitions, ASK).await?;
+    let marks = watermarks(&settings.kafka, &partitions, ask(settings)).await?;
     let start = start.into_iter().filter_map(|(at, offset)| {
         let marks = marks.get(&at)?;
         Some((at, offset.clamp(marks.low, marks.high)))

@@ -30,9 +30,6 @@ use crate::{
     source,
 };
 
-/// Time limit of one question to the brokers, outside of `run`, which waits for them.
-const ASK: Duration = Duration::from_secs(30);
-
 /// What the commands load into.
 pub trait Catalogue {
     /// The sink.
@@ -152,6 +149,12 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
         }
         Command::Completions { .. } => Ok(0),
     }
+}
+
+/// Time limit of one question to the brokers, outside of `run`, which waits for them.
+fn ask(settings: &Settings) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(30);
+    settings.flow.connect_timeout.min(LONGEST)
 }
 
 /// `None` when a signal came first.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::{ASK, run::parts};
+use super::{ask, run::parts};
 use crate::{
     config::Settings,
     filter::{Filter, KeyPattern},
@@ -61,7 +61,7 @@ async fn start(
     from: From,
 ) -> Result<BTreeMap<TopicPartition, i64>, Fatal> {
     let kafka = &settings.kafka;
-    let found = find_topics(kafka, ASK).await?;
+    let found = find_topics(kafka, ask(settings)).await?;
     let wanted: BTreeMap<Topic, i32> =
         found.partitions.into_iter().filter(|(topic, _)| topics.contains(topic)).collect();
     if wanted.is_empty() {
@@ -69,7 +69,7 @@ async fn start(
             topics.iter().map(|topic| format!("`{}`", kafka.topics.name(*topic))).collect();
         return Err(Error::NoTopics(names.join(", ")).into());
     }
-    Ok(start_offsets(kafka, &wanted, from, ASK).await?)
+    Ok(start_offsets(kafka, &wanted, from, ask(settings)).await?)
 }
 
 /// One pass over partitions, to their ends, without dead letters and commits.

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::{ASK, replay::pass};
+use super::{ask, replay::pass};
 use crate::{
     config::Settings,
     filter::Filter,
@@ -31,11 +31,11 @@ pub async fn unresolved<S: MetadataSink>(
     shutdown: &CancellationToken,
 ) -> Result<Report, Fatal> {
     let kafka = &settings.kafka;
-    let found = find_topics(kafka, ASK).await?;
+    let found = find_topics(kafka, ask(settings)).await?;
     let Some(count) = found.partitions.get(&Topic::Lineage) else {
         return Err(Error::NoTopics(format!("`{}`", kafka.topics.name(Topic::Lineage))).into());
     };
     let lineage = BTreeMap::from([(Topic::Lineage, *count)]);
-    let start = start_offsets(kafka, &lineage, From::Beginning, ASK).await?;
+    let start = start_offsets(kafka, &lineage, From::Beginning, ask(settings)).await?;
     pass(settings, sink, start, Filter::All, tally, shutdown).await
 }

@@ -24,7 +24,10 @@ use crate::{
     error_text,
     plan::Burial,
     sink::Fatal,
-    source::{Error, client::with_defaults},
+    source::{
+        Error,
+        client::{ClientLog, with_defaults},
+    },
 };
 
 /// First and longest wait between two attempts to write a dead letter.
@@ -38,7 +41,7 @@ const MESSAGE_MAX_LIMIT: usize = 1_000_000_000;
 
 /// Writes dead letters.
 pub struct DeadLetters {
-    producer: FutureProducer,
+    producer: FutureProducer<ClientLog>,
     topic: String,
     names: schemas::TopicNames,
     /// Partitions of the topic, when known.
@@ -76,7 +79,7 @@ impl DeadLetters {
             config.set("message.timeout.ms", "60000");
         }
         Ok(Self {
-            producer: config.create().map_err(Error::client)?,
+            producer: config.create_with_context(ClientLog::default()).map_err(Error::client)?,
             topic: kafka.topics.name(Topic::DeadLetters),
             names: kafka.topics.clone(),
             partitions: partitions.filter(|count| *count > 0),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
 use schemas::{Topic, config::Kafka};
@@ -12,7 +11,10 @@ use tracing::{info, warn};
 
 use crate::{
     error_text,
-    source::{Error, client::with_defaults},
+    source::{
+        Error,
+        client::{ClientLog, with_defaults},
+    },
 };
 
 /// Dead letters are kept this long.
@@ -27,8 +29,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// When librdkafka refuses the properties.
 pub async fn create(kafka: &Kafka) -> Result<(), Error> {
     let name = kafka.topics.name(Topic::DeadLetters);
-    let admin: AdminClient<DefaultClientContext> =
-        with_defaults(kafka, &[]).create().map_err(Error::client)?;
+    let admin: AdminClient<ClientLog> = with_defaults(kafka, &[])
+        .create_with_context(ClientLog::default())
+        .map_err(Error::client)?;
     let partitions = i32::try_from(kafka.partitions).unwrap_or(i32::MAX);
     let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(kafka.replication_factor))
         .set("cleanup.policy", "delete")

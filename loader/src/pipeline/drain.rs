@@ -36,7 +36,7 @@ impl<S: MetadataSink> Pipeline<S> {
         self.forget();
         self.offsets.revoke();
         self.is_assigned = false;
-        self.parts.tally.set_ready(false);
+        self.parts.tally.set_assigned(None);
         self.open.clear();
         info!("partitions given up");
         drained

@@ -158,7 +158,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 self.offsets.assign(partitions.iter().copied());
                 self.open = partitions.into_iter().collect();
                 self.is_assigned = true;
-                self.parts.tally.set_ready(true);
+                self.parts.tally.set_assigned(Some(self.open.len()));
             }
             Some(Event::Revoked { lost, ack }) => {
                 self.give_up(lost).await?;

@@ -35,10 +35,11 @@ const REQUIRED: [(&str, &str); 8] = [
     ("allow.auto.create.topics", "false"),
 ];
 
-/// Used when the user says nothing. Each partition has a fetch queue of its own, and librdkafka's
-/// default of 64 MiB would hold for each of them.
-const DEFAULTS: [(&str, &str); 3] = [
-    ("queued.max.messages.kbytes", "4096"),
+/// A consumer's fetch queue, when the user says nothing: each partition has one of its own, and
+/// librdkafka's default of 64 MiB would hold for each of them.
+const QUEUED_KBYTES: &str = "4096";
+/// Used for every client when the user says nothing.
+const DEFAULTS: [(&str, &str); 2] = [
     ("client.id", "qlik-metadata-loader"),
     // Brokers close idle connections; that is no trouble worth a line.
     ("log.connection.close", "false"),
@@ -53,7 +54,11 @@ pub(crate) fn consumer(
     let mut ours = REQUIRED.to_vec();
     ours.push(("group.id", group_id));
     ours.extend(group_instance_id.map(|id| ("group.instance.id", id)));
-    with_defaults(kafka, &ours)
+    let mut config = with_defaults(kafka, &ours);
+    if config.get("queued.max.messages.kbytes").is_none() {
+        config.set("queued.max.messages.kbytes", QUEUED_KBYTES);
+    }
+    config
 }
 
 /// Configuration of any client: defaults, the user's properties, then `ours`.

@@ -10,6 +10,7 @@ use rdkafka::{
         BaseConsumer, Consumer as _, ConsumerContext, Rebalance, base_consumer::PartitionQueue,
     },
     error::{KafkaError, KafkaResult},
+    types::RDKafkaErrorCode,
 };
 use schemas::TopicNames;
 use tokio::sync::{mpsc, oneshot};
@@ -85,8 +86,12 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // librdkafka goes on trying by itself.
-        warn!(%error, reason, "trouble with the Kafka brokers");
+        match error.rdkafka_error_code() {
+            // Ends of partitions come by here as well; the reader knows which partition it was.
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            // librdkafka goes on trying by itself.
+            _ => warn!(%error, reason, "trouble with the Kafka brokers"),
+        }
     }
 }
 
