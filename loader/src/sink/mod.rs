@@ -3,7 +3,27 @@
 
 pub mod openmetadata;
 
+use std::future::Future;
+
 use schemas::{Event, Topic, event::Node};
+
+/// A catalogue, or what stands for one.
+pub trait MetadataSink: Send + Sync + 'static {
+    /// Applies changes of one stage and answers with exactly one [`Outcome`] for each, in order.
+    ///
+    /// Applying the same changes again must give the same result: after a crash, a rebalance or a
+    /// deadline they come again. Temporary trouble (no answer, 5xx, 429) is waited out in here,
+    /// however long it takes: the consumer stays in its group meanwhile. The future may be dropped
+    /// at any point.
+    ///
+    /// # Errors
+    /// [`Fatal`] when going on is pointless; nothing of this stage then counts as done.
+    fn apply(
+        &self,
+        stage: Stage,
+        items: &[Item],
+    ) -> impl Future<Output = Result<Vec<Outcome>, Fatal>> + Send;
+}
 
 /// One change of one key, the newest of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +40,7 @@ pub struct Item {
 
 /// What to do with a key.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few are alive at a time; a box would only cost")]
 pub enum Change {
     /// Create or update.
     Upsert(Box<Event>),
@@ -83,6 +104,6 @@ pub enum Outcome {
 pub struct Fatal {
     /// What was attempted, why it failed, which setting to change.
     pub message: String,
-    /// The exit code: 2 configuration, 3 a service cannot be reached or refuses, 4 a guard.
+    /// The exit code: 1 a defect of this program, 2 configuration, 3 a service cannot be reached or refuses, 4 a guard.
     pub exit_code: u8,
 }
