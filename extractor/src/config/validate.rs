@@ -229,9 +229,11 @@ fn certificates(raw: raw::Certificates, problems: &mut Problems) -> Certificates
     let key = format!("{CONNECTION}.certificates");
     let by_value = raw.ssl_config.unwrap_or_default();
     let root = raw.root_certificate.map(|text| (text, "rootCertificate"));
-    let root = root.or_else(|| by_value.ca_certificate.map(|text| (text, "sslConfig.caCertificate")));
+    let root =
+        root.or_else(|| by_value.ca_certificate.map(|text| (text, "sslConfig.caCertificate")));
     let client = raw.client_certificate.map(|text| (text, "clientCertificate"));
-    let client = client.or_else(|| by_value.ssl_certificate.map(|text| (text, "sslConfig.sslCertificate")));
+    let client =
+        client.or_else(|| by_value.ssl_certificate.map(|text| (text, "sslConfig.sslCertificate")));
     let secret = raw.client_key_certificate.map(|text| (text, "clientKeyCertificate"));
     let secret = secret.or_else(|| by_value.ssl_key.map(|text| (text, "sslConfig.sslKey")));
     if client.is_some() != secret.is_some() {

@@ -70,7 +70,8 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> anyhow::Result<u8> {
     let output = std::path::absolute(&options.output)?;
-    std::fs::create_dir_all(&output).with_context(|| format!("failed to make `{}`", output.display()))?;
+    std::fs::create_dir_all(&output)
+        .with_context(|| format!("failed to make `{}`", output.display()))?;
     say("building both stages (minutes, the first time) …");
     let programs = stages::build().await?;
 
@@ -82,7 +83,12 @@ async fn run(options: Options) -> anyhow::Result<u8> {
         &options.openmetadata_version,
     )
     .await?;
-    say(&format!("site:      {}\nbroker:    {}\ncatalogue: {}", site.describe(), broker.describe(), catalogue.describe()));
+    say(&format!(
+        "site:      {}\nbroker:    {}\ncatalogue: {}",
+        site.describe(),
+        broker.describe(),
+        catalogue.describe()
+    ));
     let config = configuration(&options, &site, &broker, &catalogue);
     let config_path = output.join("config.yaml");
     write_private(&config_path, &serde_json::to_string_pretty(&config)?)?;

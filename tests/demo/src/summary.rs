@@ -78,7 +78,8 @@ pub(crate) fn where_to_look(broker: &Broker, catalogue: &Catalogue, output: &Pat
         writeln!(text, "catalogue:  {output}/catalogue.json").ok();
     }
     if broker.is_embedded() || catalogue.is_embedded() {
-        writeln!(text, "With `cargo demo --keep` the embedded parts stay up, for instance for").ok();
+        writeln!(text, "With `cargo demo --keep` the embedded parts stay up, for instance for")
+            .ok();
     }
     writeln!(text, "  {}", catalogue.example()).ok();
     write!(text, "  kcat -b {} -t {} -C", broker.bootstrap, broker.topics.name(Topic::Charts)).ok();

@@ -39,7 +39,9 @@ fn check_events(world: &World) {
     assert_eq!(dashboards.len(), world.apps.len());
     for (id, app) in &world.apps {
         let key = world.key(id);
-        let Some(Event::Dashboard(dashboard)) = dashboards.get(&key) else { panic!("no dashboard {key}") };
+        let Some(Event::Dashboard(dashboard)) = dashboards.get(&key) else {
+            panic!("no dashboard {key}")
+        };
         assert_eq!(dashboard.title, app.title);
         let sheets: BTreeMap<_, _> = dashboard
             .sheets
@@ -47,8 +49,14 @@ fn check_events(world: &World) {
             .map(|sheet| (sheet.id.clone(), sheet.title.clone().unwrap_or_default()))
             .collect();
         assert_eq!(sheets, app.sheets, "sheets of {}", app.title);
-        let on_sheets: BTreeSet<_> = dashboard.sheets.iter().flat_map(|sheet| sheet.chart_ids.clone()).collect();
-        assert_eq!(on_sheets, app.charts.keys().cloned().collect(), "charts on the sheets of {}", app.title);
+        let on_sheets: BTreeSet<_> =
+            dashboard.sheets.iter().flat_map(|sheet| sheet.chart_ids.clone()).collect();
+        assert_eq!(
+            on_sheets,
+            app.charts.keys().cloned().collect(),
+            "charts on the sheets of {}",
+            app.title
+        );
 
         let found: BTreeMap<_, _> = charts
             .values()
@@ -81,7 +89,9 @@ fn check_models(id: &str, app: &Expected, models: &BTreeMap<String, Event>, keys
         found.insert(key.clone());
         let fields: BTreeSet<_> = model.fields.iter().map(|field| field.name.clone()).collect();
         match model.kind {
-            DataModelKind::Table => drop(tables.insert(model.table.clone().unwrap_or_default(), fields)),
+            DataModelKind::Table => {
+                drop(tables.insert(model.table.clone().unwrap_or_default(), fields))
+            }
             DataModelKind::MasterItems => master_items = model.fields.len(),
             DataModelKind::File => panic!("{key}: a file belongs to no app"),
         }
@@ -100,23 +110,35 @@ fn check_catalogue(world: &World) {
         let dashboard = &dashboards[id.as_str()];
         assert_eq!(dashboard["displayName"], app.title.as_str());
         let names = |list: &Value| -> BTreeSet<String> {
-            list.as_array().into_iter().flatten().filter_map(|end| end["name"].as_str().map(str::to_owned)).collect()
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|end| end["name"].as_str().map(str::to_owned))
+                .collect()
         };
-        let expected: BTreeSet<_> = app.charts.keys().map(|object| format!("{id}_{object}")).collect();
+        let expected: BTreeSet<_> =
+            app.charts.keys().map(|object| format!("{id}_{object}")).collect();
         assert_eq!(names(&dashboard["charts"]), expected, "charts linked to {}", app.title);
         for name in &expected {
             let chart = &charts[name.as_str()];
             assert!(chart["displayName"].as_str().is_some_and(|name| !name.is_empty()), "{chart}");
         }
-        let mut expected: BTreeSet<_> = app.tables.keys().map(|table| format!("{id}_{table}")).collect();
+        let mut expected: BTreeSet<_> =
+            app.tables.keys().map(|table| format!("{id}_{table}")).collect();
         if app.master_items > 0 {
             expected.insert(format!("{id}_(master items)"));
         }
-        assert_eq!(names(&dashboard["dataModels"]), expected, "data models linked to {}", app.title);
+        assert_eq!(
+            names(&dashboard["dataModels"]),
+            expected,
+            "data models linked to {}",
+            app.title
+        );
         for (table, fields) in &app.tables {
             let model = &models[format!("{id}_{table}").as_str()];
             let columns = model["columns"].as_array().expect("columns");
-            let columns: BTreeSet<_> = columns.iter().filter_map(|column| column["name"].as_str()).collect();
+            let columns: BTreeSet<_> =
+                columns.iter().filter_map(|column| column["name"].as_str()).collect();
             assert_eq!(columns, fields.iter().map(String::as_str).collect(), "columns of {table}");
         }
     }
@@ -155,7 +177,15 @@ async fn records_lie_where_the_contract_says() {
         for record in world.broker.records(topic) {
             let parts = schemas::key::parse(world.service(), &record.key).expect("a key of ours");
             partitions.entry(parts.app_id.to_owned()).or_default().insert(record.partition);
-            for header in ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "content-type", "run-id"] {
+            for header in [
+                "ce_specversion",
+                "ce_id",
+                "ce_source",
+                "ce_type",
+                "ce_time",
+                "content-type",
+                "run-id",
+            ] {
                 assert!(record.headers.contains_key(header), "{topic} {}: no {header}", record.key);
             }
             assert_eq!(record.headers["content-hash"].len(), 32);
@@ -171,7 +201,10 @@ async fn records_lie_where_the_contract_says() {
     for id in world.apps.keys() {
         assert_eq!(partitions[id].len(), 1, "{id} lies in {:?}", partitions[id]);
         if let Some(other) = newest.get(id) {
-            assert!(newest[&format!("dashboard {id}")] > *other, "the dashboard event of {id} is not the last");
+            assert!(
+                newest[&format!("dashboard {id}")] > *other,
+                "the dashboard event of {id} is not the last"
+            );
         }
     }
 }

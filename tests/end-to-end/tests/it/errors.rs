@@ -52,22 +52,35 @@ async fn unreachable_services_are_named() {
     let set = "source.serviceConnection.config.hostPort=wss://127.0.0.1:9";
     check(&world, "extractor", &["--set", set, "run", "--once"], 3, &["hostPort"]).await;
     let set = "source.serviceConnection.config.hostPort=wss://no-such-host.invalid:4747";
-    check(&world, "extractor", &["--set", set, "run", "--once"], 3, &["hostPort", "no-such-host.invalid"]).await;
+    check(
+        &world,
+        "extractor",
+        &["--set", set, "run", "--once"],
+        3,
+        &["hostPort", "no-such-host.invalid"],
+    )
+    .await;
     assert!(world.broker.events(Topic::Dashboards).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mistakes_in_the_configuration_are_reported_whole() {
     let world = World::with_sample_apps().await;
-    let args = ["--set", "extractor.concurency=3", "--set", "kafka.topicPrefix=a b", "run", "--once"];
+    let args =
+        ["--set", "extractor.concurency=3", "--set", "kafka.topicPrefix=a b", "run", "--once"];
     check(&world, "extractor", &args, 2, &["extractor.concurency", "kafka.topicPrefix"]).await;
-    let args = ["--set", "loader.bathc.count=3", "--set", "kafka.bootstrapServers=", "run", "--until-end"];
+    let args =
+        ["--set", "loader.bathc.count=3", "--set", "kafka.bootstrapServers=", "run", "--until-end"];
     check(&world, "loader", &args, 2, &["loader.bathc", "kafka.bootstrapServers"]).await;
     let broken = world.folder().join("broken.yaml");
     std::fs::write(&broken, "source:\n  a: [1\nb: 2").expect("written");
     for stage in ["extractor", "loader"] {
         let ended = stage::run(stage, &broken, &["run"]).await.with_code(2);
-        assert!(ended.stderr.contains("broken.yaml") && ended.stderr.contains("line"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("broken.yaml") && ended.stderr.contains("line"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
@@ -89,7 +102,9 @@ async fn a_refused_token_stops_the_loader_and_nothing_is_lost() {
     world.extract(&[]).await;
     let set = "workflowConfig.openMetadataServerConfig.securityConfig.jwtToken=wrong-token-hunter2";
     let wait = "loader.tokenGrace=1s";
-    let ended = stage::run("loader", &world.config, &["--set", set, "--set", wait, "run", "--until-end"]).await;
+    let ended =
+        stage::run("loader", &world.config, &["--set", set, "--set", wait, "run", "--until-end"])
+            .await;
     let ended = ended.with_code(3);
     assert!(ended.stderr.contains("jwtToken"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("hunter2"), "the token is a secret: {}", ended.stderr);

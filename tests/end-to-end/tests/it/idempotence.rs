@@ -47,7 +47,9 @@ async fn loading_again_changes_no_version() {
 /// Old servers, which have no hash to compare and other rules for nearly everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_server_version_is_loaded_twice_without_a_change() {
-    for version in ["1.1.1", "1.2.0-SNAPSHOT", "1.2.5", "1.4.8", "1.8.12", "1.9.17", "1.12.6", "2.0.7"] {
+    for version in
+        ["1.1.1", "1.2.0-SNAPSHOT", "1.2.5", "1.4.8", "1.8.12", "1.9.17", "1.12.6", "2.0.7"]
+    {
         let world = World::with_sample_apps_on(version).await;
         world.extract(&[]).await;
         world.load(&[]).await;
@@ -73,7 +75,8 @@ async fn a_deleted_app_is_deleted() {
     assert!(!dashboards.contains_key(&copy));
     assert_eq!(dashboards.len(), world.apps.len() - 1);
     for kind in ["charts", "dashboard/datamodels"] {
-        let left: Vec<_> = world.entities(kind).into_keys().filter(|name| name.starts_with(&copy)).collect();
+        let left: Vec<_> =
+            world.entities(kind).into_keys().filter(|name| name.starts_with(&copy)).collect();
         assert!(left.is_empty(), "{left:?}");
     }
     assert!(world.broker.events(Topic::Charts).keys().all(|key| !key.contains(&copy)));

@@ -100,7 +100,8 @@ impl World {
         let path = report.to_str().expect("UTF-8");
         let args = [args, &["--report", path]].concat();
         let ended = stage::run(stage, &self.config, &args).await.with_code(0);
-        let text = fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report\n{}", ended.stderr));
+        let text =
+            fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report\n{}", ended.stderr));
         serde_json::from_str(&text).expect("JSON")
     }
 
