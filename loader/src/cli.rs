@@ -22,14 +22,18 @@ pub struct Cli {
 
 const AFTER: &str = "\
 Examples:
-  loader check                                   is everything reachable, and is the configuration right?
-  loader run                                     load, and go on loading, until SIGTERM
-  loader run --until-end --report report.json    load what there is now, then exit
-  loader replay --from beginning --key 'qlik_prod/5f2c…*'     load one app again
-  loader dead-letters list                       what could not be loaded, and why
+  loader check                                 is everything there that `run` needs?
+  loader run                                   load, and go on loading, until SIGTERM
+  loader run --until-end --report report.json  load what there is now, then exit
+  loader replay --from beginning --key 'qlik_prod/<app id>*'   load one app again
+  loader dead-letters list                     what could not be loaded, and why
 
-Exit codes: 0 complete · 1 finished, but something failed (the report says what) · 2 usage or configuration ·
-3 a service cannot be reached or refuses · 4 a guard refused";
+Exit codes:
+  0  complete
+  1  finished, but something failed (the report says what)
+  2  usage or configuration
+  3  a service cannot be reached or refuses
+  4  a guard refused";
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -159,11 +163,14 @@ impl std::str::FromStr for LetterId {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once(':');
         let parts = parts.and_then(|(partition, offset)| {
-            Some((partition.parse::<u16>().ok()?, offset.parse::<u32>().ok()?))
+            Some((
+                partition.parse::<u16>().ok()?,
+                offset.parse::<i64>().ok().filter(|offset| *offset >= 0)?,
+            ))
         });
         let (partition, offset) =
             parts.ok_or_else(|| format!("`{text}` is no id such as `0:17`, see the list"))?;
-        Ok(Self { partition: i32::from(partition), offset: i64::from(offset) })
+        Ok(Self { partition: i32::from(partition), offset })
     }
 }
 

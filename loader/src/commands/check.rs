@@ -97,7 +97,9 @@ async fn registry(settings: &Settings) -> Verdict {
     let Some(connection) = settings.kafka.registry.clone() else {
         return Verdict::Ok("none configured; values are read by their fingerprints".to_owned());
     };
-    let url = connection.url.to_string();
+    let mut url = connection.url.clone();
+    // A URL that cannot have a password has none.
+    url.set_password(None).ok();
     let registry = match Registry::new(connection) {
         Ok(registry) => registry,
         Err(error) => return Verdict::Failed(error_text(&error), 2),

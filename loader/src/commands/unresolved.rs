@@ -3,7 +3,7 @@
 //! Nothing keeps a list of them; the lineage topic and the catalogue are what there is. So every edge
 //! is applied again, which resolves those whose table has appeared since, and the others are listed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
@@ -37,5 +37,8 @@ pub async fn unresolved<S: MetadataSink>(
     };
     let lineage = BTreeMap::from([(Topic::Lineage, *count)]);
     let start = start_offsets(kafka, &lineage, From::Beginning, ask(settings)).await?;
-    pass(settings, sink, start, Filter::All, tally, shutdown).await
+    let mut settings = settings.clone();
+    // An edge whose ends are not loaded is not what this is about; nobody is going to wait for it.
+    settings.flow.wait.timeout = Duration::ZERO;
+    pass(&settings, sink, start, Filter::All, tally, shutdown).await
 }

@@ -40,7 +40,7 @@ use crate::{
     plan::{Batch, Burial, WaitingRoom, Work},
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
-    source::{Event, Record, Source, TopicPartition},
+    source::{Closed, Event, Record, Source, TopicPartition},
 };
 
 /// What a pipeline is made of.
@@ -105,6 +105,8 @@ struct Pipeline<S> {
     is_assigned: bool,
     /// Assigned partitions that are not yet at their end.
     open: BTreeSet<TopicPartition>,
+    /// Topics that are not read because too much is waiting.
+    closed: Closed,
     /// Rebalances that wait for the end of a shutdown.
     acks: Vec<oneshot::Sender<()>>,
 }
@@ -121,6 +123,7 @@ impl<S: MetadataSink> Pipeline<S> {
             applying: None,
             is_assigned: false,
             open: BTreeSet::new(),
+            closed: Closed::default(),
             acks: Vec::new(),
             parts,
         }
@@ -132,7 +135,7 @@ impl<S: MetadataSink> Pipeline<S> {
         loop {
             self.decode();
             self.start_round();
-            self.parts.source.set_closed(self.room.closed());
+            self.close_topics();
             if self.is_complete() {
                 return Ok(Ended::Complete);
             }
@@ -268,6 +271,23 @@ impl<S: MetadataSink> Pipeline<S> {
             let (sink, letters) = (Arc::clone(&self.parts.sink), self.parts.letters.clone());
             self.applying = Some(Applying::start(sink, letters, works, burials));
         }
+    }
+
+    /// Stops reading what could wait as well while too much is waiting.
+    fn close_topics(&mut self) {
+        let closed = self.room.closed();
+        if closed == self.closed {
+            return;
+        }
+        match closed.is_empty() {
+            true => info!("there is room for waiting events again; all topics are read"),
+            false => warn!(
+                waiting = self.room.len(),
+                "too many events wait for others (`loader.wait.maxEvents`, `maxMib`): topics that refer to others are not read until some are loaded or given up"
+            ),
+        }
+        self.closed = closed;
+        self.parts.source.set_closed(closed);
     }
 
     /// Whether every assigned partition is read as far as it is to be read.

@@ -1,7 +1,7 @@
 //! What becomes of events: outcomes, dead letters, offsets.
 
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::{Pipeline, apply::Progress};
 use crate::{
@@ -43,7 +43,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 self.finish(work.tickets);
             }
             Outcome::Unresolved { reason } => {
-                info!(key = work.item.key, reason, "an edge is unresolved");
+                debug!(key = work.item.key, reason, "an edge is unresolved");
                 self.parts.tally.unresolved(entry(&work.record, None, &reason));
                 self.finish(work.tickets);
             }

@@ -40,6 +40,12 @@ impl Closed {
         self.0 & Self::bit(topic) != 0
     }
 
+    /// Whether all topics are read.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// As one byte.
     #[must_use]
     pub fn bits(self) -> u8 {

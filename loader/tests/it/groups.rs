@@ -18,7 +18,7 @@ fn partitions(running: &Running) -> usize {
 
 #[tokio::test]
 async fn two_members_share_the_partitions_and_take_over() {
-    let kafka = Kafka::new(4, &["loader.shutdownDeadline=2s"]);
+    let kafka = Kafka::new(4, &["loader.shutdownDeadline=2s"]).await;
     let (one, two) = (Memory::new(), Memory::new());
     let first = kafka.start(&one);
     eventually("the first assignment", async || partitions(&first) == 16).await;
@@ -53,7 +53,7 @@ async fn two_members_share_the_partitions_and_take_over() {
 
 #[tokio::test]
 async fn partitions_are_given_up_in_time_while_the_catalogue_is_away() {
-    let kafka = Kafka::new(2, &["loader.shutdownDeadline=1s", "loader.batch.maxEvents=4"]);
+    let kafka = Kafka::new(2, &["loader.shutdownDeadline=1s", "loader.batch.maxEvents=4"]).await;
     let sink = Memory::new();
     let events: Vec<_> = (0..6).flat_map(|number| app(&format!("app-{number}"))).collect();
     kafka.write(&events).await;

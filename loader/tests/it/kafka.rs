@@ -14,6 +14,8 @@ use loader::{
 };
 use rdkafka::{
     ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
     message::{Header, OwnedHeaders},
     mocking::MockCluster,
     producer::{DefaultProducerContext, FutureProducer, FutureRecord},
@@ -31,7 +33,9 @@ use crate::memory::Memory;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Kafka {
-    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
+    /// `None` with a real broker.
+    pub(crate) cluster: Option<MockCluster<'static, DefaultProducerContext>>,
+    pub(crate) servers: String,
     pub(crate) settings: Settings,
     producer: FutureProducer,
     partitions: u32,
@@ -39,22 +43,60 @@ pub(crate) struct Kafka {
 
 impl Kafka {
     /// A cluster with all topics of so many partitions, and the settings of a loader for the service `prod`.
-    pub(crate) fn new(partitions: u32, overrides: &[&str]) -> Self {
+    pub(crate) async fn new(partitions: u32, overrides: &[&str]) -> Self {
+        Self::with_topics(partitions, overrides, &Topic::ALL).await
+    }
+
+    pub(crate) async fn with_topics(partitions: u32, overrides: &[&str], topics: &[Topic]) -> Self {
         // `RUST_LOG=info` shows what the loaders say.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
-        let cluster = MockCluster::new(1).expect("mock cluster");
-        let servers = cluster.bootstrap_servers();
-        let settings = settings(&servers, overrides);
-        let count = i32::try_from(partitions).expect("few");
-        for topic in Topic::ALL {
-            let name = settings.kafka.topics.name(topic);
-            cluster.create_topic(&name, count, 1).expect("topic");
-        }
+        let real = std::env::var("KAFKA_BOOTSTRAP").ok();
+        let cluster = real.is_none().then(|| MockCluster::new(1).expect("mock cluster"));
+        let servers =
+            real.or_else(|| Some(cluster.as_ref()?.bootstrap_servers())).expect("servers");
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let (prefix, group) =
+            (format!("kafka.topicPrefix=t{id}."), format!("loader.groupId=g{id}"));
+        let own = [&[prefix.as_str(), group.as_str()], overrides].concat();
+        let settings = settings(&servers, &own);
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &servers).set("linger.ms", "0");
         let producer = config.create().expect("producer");
-        Self { cluster, settings, producer, partitions }
+        let kafka = Self { cluster, servers, settings, producer, partitions };
+        kafka.create_topics(topics).await;
+        kafka
+    }
+
+    /// The mock cluster; `None`, and says so, with a real broker.
+    pub(crate) fn mock(&self) -> Option<&MockCluster<'static, DefaultProducerContext>> {
+        if self.cluster.is_none() {
+            println!("skipped: only the mock cluster can do this");
+        }
+        self.cluster.as_ref()
+    }
+
+    async fn create_topics(&self, topics: &[Topic]) {
+        let count = i32::try_from(self.partitions).expect("few");
+        let names = topics.iter().map(|topic| self.settings.kafka.topics.name(*topic));
+        let names: Vec<String> = names.collect();
+        match &self.cluster {
+            Some(cluster) => {
+                for name in &names {
+                    cluster.create_topic(name, count, 1).expect("topic");
+                }
+            }
+            None => {
+                let mut config = ClientConfig::new();
+                config.set("bootstrap.servers", &self.servers);
+                let admin: AdminClient<DefaultClientContext> = config.create().expect("admin");
+                let new: Vec<_> = names
+                    .iter()
+                    .map(|name| NewTopic::new(name, count, TopicReplication::Fixed(1)))
+                    .collect();
+                admin.create_topics(&new, &AdminOptions::new()).await.expect("topics");
+            }
+        }
     }
 
     pub(crate) async fn write(&self, events: &[Event]) {

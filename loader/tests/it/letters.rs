@@ -30,7 +30,7 @@ async fn retry(kafka: &Kafka, sink: &Arc<Memory>) -> Report {
 
 #[tokio::test]
 async fn letters_hold_everything_and_are_retried_from_the_topics() {
-    let kafka = Kafka::new(2, &[]);
+    let kafka = Kafka::new(2, &[]).await;
     let sink = Memory::new();
     let rejected = Outcome::Rejected { reason: "400 no".to_owned() };
     let (one, two) = (chart("app", "c1", "first"), chart("app", "c2", "t"));
@@ -49,7 +49,7 @@ async fn letters_hold_everything_and_are_retried_from_the_topics() {
     assert_eq!(letters.len(), 3);
     let poison = letters.iter().find(|letter| letter.stage == "decode").expect("poison");
     assert_eq!(poison.key.as_deref(), Some("prod/app/c3"));
-    assert_eq!(poison.topic, "qlik.metadata.charts");
+    assert_eq!(poison.topic, kafka.settings.kafka.topics.name(Topic::Charts));
     assert_eq!((poison.partition, poison.offset), (Some(poison_at), Some(offset)));
     assert_eq!(poison.value_bytes, Some(2));
     assert!(poison.reason.contains("0x7b"), "{}", poison.reason);
@@ -92,7 +92,7 @@ async fn letters_hold_everything_and_are_retried_from_the_topics() {
 
 #[tokio::test]
 async fn nothing_to_retry_is_fine() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     let report = retry(&kafka, &Memory::new()).await;
     assert_eq!((report.ended, report.exit_code), ("complete", 0));
 }
@@ -100,13 +100,14 @@ async fn nothing_to_retry_is_fine() {
 #[tokio::test]
 async fn a_letter_too_large_for_the_brokers_goes_without_its_value() {
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
+    let Some(cluster) = kafka.mock() else { return };
     let sink = Memory::new();
     let bad = chart("app", "c1", "t");
     sink.answer(&bad.key(), Outcome::Rejected { reason: "400 no".to_owned() });
     kafka.write(&[bad]).await;
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    kafka.cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
+    cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
     assert_eq!(kafka.load(&sink).await.total().dead, 1);
     let letters = commands::list(&kafka.settings, false, &CancellationToken::new()).await;
     let letter = letters.expect("dead letters").pop().expect("a letter");

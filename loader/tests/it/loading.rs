@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test]
 async fn everything_in_the_topics_is_loaded_in_order_and_once() {
-    let kafka = Kafka::new(3, &[]);
+    let kafka = Kafka::new(3, &[]).await;
     let events: Vec<_> = (0..20).flat_map(|number| app(&format!("app-{number}"))).collect();
     kafka.write(&events).await;
     let sink = Memory::new();
@@ -47,7 +47,7 @@ async fn everything_in_the_topics_is_loaded_in_order_and_once() {
 
 #[tokio::test]
 async fn the_newest_version_of_a_key_wins() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     for title in ["a", "b", "c"] {
         kafka.write(&[chart("app", "c1", title)]).await;
     }
@@ -66,7 +66,7 @@ async fn the_newest_version_of_a_key_wins() {
 
 #[tokio::test]
 async fn events_of_other_services_are_counted_and_skipped() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     let mut other = chart("app", "c1", "t");
     if let schemas::Event::Chart(chart) = &mut other {
         chart.service = "test".to_owned();
@@ -82,7 +82,7 @@ async fn events_of_other_services_are_counted_and_skipped() {
 
 #[tokio::test]
 async fn a_running_loader_loads_what_comes() {
-    let kafka = Kafka::new(2, &[]);
+    let kafka = Kafka::new(2, &[]).await;
     let sink = Memory::new();
     let running = kafka.start(&sink);
     for number in 0..3 {
@@ -99,15 +99,12 @@ async fn a_running_loader_loads_what_comes() {
 
 #[tokio::test]
 async fn topics_that_are_not_there_yet() {
-    let kafka = Kafka::new(1, &["kafka.topicPrefix=elsewhere."]);
-    // The topics of this prefix exist; those of another do not.
+    let mut kafka = Kafka::new(1, &[]).await;
     kafka.write(&[dashboard("app", &[])]).await;
-    let mut wrong = Kafka::new(1, &[]);
-    wrong.settings = crate::kafka::settings(
-        &kafka.cluster.bootstrap_servers(),
-        &["kafka.topicPrefix=nowhere.", "kafka.createTopics=false"],
-    );
-    let fatal = wrong.try_load(&Memory::new()).await.expect_err("no topics");
+    // The topics of this prefix exist; those of another do not.
+    let elsewhere = ["kafka.topicPrefix=nowhere.", "kafka.createTopics=false"];
+    kafka.settings = crate::kafka::settings(&kafka.servers, &elsewhere);
+    let fatal = kafka.try_load(&Memory::new()).await.expect_err("no topics");
     assert_eq!(fatal.exit_code, 3);
     assert!(fatal.message.contains("`nowhere.dashboards`"), "{fatal}");
     assert!(fatal.message.contains("kafka.topicPrefix"), "{fatal}");

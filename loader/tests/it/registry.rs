@@ -66,7 +66,7 @@ async fn write(kafka: &Kafka, object: &str, schema: u32) {
 async fn schemas_are_asked_for_once_and_waited_for() {
     let registry = Registry { away_for: 2, ..Registry::default() };
     let url = registry.serve().await;
-    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/api")]);
+    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/api")]).await;
     for number in 0..50 {
         write(&kafka, &format!("c{number}"), 1).await;
     }
@@ -80,7 +80,7 @@ async fn schemas_are_asked_for_once_and_waited_for() {
 async fn a_schema_that_the_registry_does_not_know_is_a_dead_letter() {
     let registry = Registry::default();
     let url = registry.serve().await;
-    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/api")]);
+    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/api")]).await;
     for (object, schema) in [("c1", 1), ("c2", 99), ("c3", 2), ("c4", 99), ("c5", 1)] {
         write(&kafka, object, schema).await;
     }
@@ -97,7 +97,7 @@ async fn a_schema_that_the_registry_does_not_know_is_a_dead_letter() {
 #[tokio::test]
 async fn a_page_that_is_no_registry_stops_the_loader() {
     let url = Registry::default().serve().await;
-    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/wrong")]);
+    let kafka = Kafka::new(1, &[&format!("kafka.schemaRegistry.url={url}/wrong")]).await;
     write(&kafka, "c1", 1).await;
     let sink = Memory::new();
     let report = kafka.load(&sink).await;

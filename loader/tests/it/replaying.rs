@@ -33,7 +33,7 @@ async fn replay(
 
 #[tokio::test]
 async fn events_are_loaded_again_without_touching_the_group() {
-    let kafka = Kafka::new(2, &[]);
+    let kafka = Kafka::new(2, &[]).await;
     let (one, two) = (app("one"), app("two"));
     kafka.write(&one).await;
     kafka.write(&two).await;
@@ -63,7 +63,7 @@ async fn events_are_loaded_again_without_touching_the_group() {
 
 #[tokio::test]
 async fn a_replay_that_matches_nothing_is_no_success() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     kafka.write(&[chart("app", "c1", "t")]).await;
     let sink = Memory::new();
     let report = replay(&kafka, &sink, From::Beginning, &[], &["prod/nothing"]).await;
@@ -78,7 +78,7 @@ async fn a_replay_that_matches_nothing_is_no_success() {
 
 #[tokio::test]
 async fn what_fails_in_a_replay_is_reported_and_writes_no_letter() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     let sink = Memory::new();
     kafka.write(&[chart("app", "c1", "t")]).await;
     sink.answer("prod/app/c1", Outcome::Rejected { reason: "400 no".to_owned() });
@@ -90,7 +90,7 @@ async fn what_fails_in_a_replay_is_reported_and_writes_no_letter() {
 
 #[tokio::test]
 async fn unresolved_edges_are_tried_again_and_the_rest_is_listed() {
-    let kafka = Kafka::new(1, &[]);
+    let kafka = Kafka::new(1, &[]).await;
     let sink = Memory::new();
     let (one, two) = (app("one"), app("two"));
     let unresolved = Outcome::Unresolved { reason: "no table `orders`".to_owned() };
