@@ -174,7 +174,7 @@ fn judge(what: &str, answer: &Answer) -> Result<Probe, RestError> {
         return Ok(Probe::NoService);
     }
     match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(value) if has_tables(&value) => Ok(Probe::Found(value)),
+        Ok(value) if has_tables(&value) || has_reload(&value) => Ok(Probe::Found(value)),
         // "No metadata" of some versions.
         Ok(Value::Object(_)) => Ok(Probe::NoMetadata),
         _ => Ok(Probe::NoService),
@@ -192,21 +192,42 @@ fn has_tables(metadata: &Value) -> bool {
     })
 }
 
-/// Reads the data model of an app that is open with data; `None` when the app is open without.
-pub(super) async fn tables_and_keys(doc: Doc<'_>) -> Result<Option<Value>, CallError> {
+/// Whether a reload wrote it, be it one of a script that loads nothing. What some versions answer
+/// instead of "no metadata" has no measurements of a reload.
+fn has_reload(metadata: &Value) -> bool {
+    metadata.get("reload_meta").and_then(Value::as_object).is_some_and(|reload| {
+        reload.values().any(|value| match value {
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::Object(members) => !members.is_empty(),
+            _ => false,
+        })
+    })
+}
+
+/// What an app that should be open with data has.
+pub(super) enum Tables {
+    /// Its data model.
+    Model(Value),
+    /// No table although the engine says that there is data: what a session answers that is attached
+    /// to one without data, or an app whose script loads nothing. The same twice is the truth.
+    Suspect(Value),
+    /// The app is open without data.
+    WithoutData,
+}
+
+/// Reads the data model of an app that should be open with data.
+pub(super) async fn tables_and_keys(doc: Doc<'_>) -> Result<Tables, CallError> {
     let layout = doc.app_layout().await?;
     let flag = |key: &str| layout.get(key).and_then(Value::as_bool) == Some(true);
     if flag("qIsOpenedWithoutData") {
-        return Ok(None);
+        return Ok(Tables::WithoutData);
     }
     let model = doc.tables_and_keys().await?;
     let empty = |key: &str| model.get(key).and_then(Value::as_array).is_none_or(Vec::is_empty);
-    // Opened without data the engine answers this, and no error. An app that was reloaded with an
-    // empty script has no data either.
     if empty("qtr") && empty("qk") && flag("qHasData") {
-        return Ok(None);
+        return Ok(Tables::Suspect(model));
     }
-    Ok(Some(model))
+    Ok(Tables::Model(model))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::call_error::{CallError, SessionError};
 use super::class::{Class, chain};
 use super::crawl::{CrawlError, crawl};
-use super::data_model::{self, Metadata};
+use super::data_model::{self, Metadata, Tables};
 use super::engine::{Engine, Mode};
 use super::inventory;
 use super::model::{AppContent, AppEntry, DataModelSource};
@@ -237,15 +237,21 @@ async fn read_tables(
     clock: &mut Clock,
 ) -> Result<serde_json::Value, AppFailure> {
     let mut retries = Retries::new(site.settings.timeouts.retry);
+    let mut suspected = false;
     loop {
         // Data first: who holds a session never waits for data.
         let _place = site.with_data.acquire().await.map_err(|_| AppFailure::Cancelled)?;
         let permit = site.limiter.acquire().await;
         let failure = match clock.run(tables_once(site, app)).await {
-            Ok(model) => {
+            Ok(Tables::Suspect(_)) if !suspected => {
+                suspected = true;
+                continue;
+            }
+            Ok(Tables::Model(model) | Tables::Suspect(model)) => {
                 permit.succeeded();
                 return Ok(model);
             }
+            Ok(Tables::WithoutData) => CrawlError::OtherMode.into(),
             Err(failure) => failure,
         };
         match failure.class() {
@@ -260,15 +266,12 @@ async fn read_tables(
     }
 }
 
-async fn tables_once(site: &Inner, app: &AppEntry) -> Result<serde_json::Value, AppFailure> {
+async fn tables_once(site: &Inner, app: &AppEntry) -> Result<Tables, AppFailure> {
     let open = site.open_session(Some(&app.id)).await?;
     let result = async {
         let engine = Engine::new(&open.session, &site.settings.timeouts);
         let doc = engine.open(&app.id, Mode::WithData).await?;
-        match data_model::tables_and_keys(doc).await? {
-            Some(model) => Ok(model),
-            None => Err(CrawlError::OtherMode),
-        }
+        Ok(data_model::tables_and_keys(doc).await?)
     }
     .await;
     site.close_session(open, result.as_ref().err().map(CrawlError::class)).await;
