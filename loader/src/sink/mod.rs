@@ -20,6 +20,7 @@ pub struct Item {
 
 /// What to do with a key.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few are alive at a time; a box would only cost")]
 pub enum Change {
     /// Create or update.
     Upsert(Box<Event>),
