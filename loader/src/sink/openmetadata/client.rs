@@ -3,7 +3,10 @@
 use std::{
     error::Error as _,
     hash::{BuildHasher as _, Hasher as _},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -126,6 +129,8 @@ pub(super) struct Client {
     /// A path that a healthy server answers with 200: tells a body that the server cannot digest
     /// from a server that cannot do anything.
     probe: OnceLock<String>,
+    /// Bodies given up since a write succeeded.
+    refused_in_a_row: AtomicU32,
 }
 
 const HOST_PORT: &str = "workflowConfig.openMetadataServerConfig.hostPort";
@@ -138,6 +143,10 @@ const MAX_BODY: usize = 256 * 1024 * 1024;
 /// Longest request line with the token that is sent: servers limit the head of a request to 8 KiB,
 /// and one drops the connection without an answer (seen at 9000 bytes; 7000 pass).
 const MAX_HEAD: usize = 7500;
+
+/// Most further tries of a body that the server answers with 500: with the default pauses they take
+/// about five minutes.
+const MAX_FURTHER_TRIES: u32 = 8;
 
 /// Tries of a body that meets a concurrent creation of the same entity.
 const CONFLICT_TRIES: u32 = 8;
@@ -178,6 +187,7 @@ impl Client {
             counters: Counters::default(),
             trouble: Mutex::new(None),
             probe: OnceLock::new(),
+            refused_in_a_row: AtomicU32::new(0),
         })
     }
 
@@ -214,11 +224,15 @@ impl Client {
         let url = self.url(call)?;
         let started = Instant::now();
         let mut server_errors = 0;
+        let mut is_blamed = false;
         for attempt in 1_u32.. {
             let (verdict, answer, asked) = self.once(call, &url).await?;
             match verdict {
                 Verdict::Done(body) => {
                     self.recovered();
+                    if call.method != Method::GET {
+                        self.refused_in_a_row.store(0, Ordering::Relaxed);
+                    }
                     let (status, etag) = answer;
                     return Ok(Answer { status, body, etag });
                 }
@@ -233,11 +247,19 @@ impl Client {
                 Verdict::NotTheApi(what) => return Err(Failure::Fatal(self.not_the_api(&what))),
                 Verdict::AgainFewTimes(message) => {
                     server_errors += 1;
-                    let tries = call.server_error_tries.unwrap_or(self.settings.server_error_tries);
-                    if server_errors >= tries.max(1) && self.is_healthy().await? {
-                        return Err(Failure::Refused(format!(
-                            "{message} ({server_errors} times, while other requests succeed)"
-                        )));
+                    if server_errors >= self.server_error_tries(call) {
+                        if !self.is_healthy().await? {
+                            // The server is at fault, so the body has all its tries left.
+                            (server_errors, is_blamed) = (0, false);
+                        } else if is_blamed {
+                            self.refused_in_a_row.fetch_add(1, Ordering::Relaxed);
+                            return Err(Failure::Refused(format!(
+                                "{message} ({server_errors} times, while other requests succeed)"
+                            )));
+                        } else {
+                            // It may have recovered since the last try: once more.
+                            is_blamed = true;
+                        }
                     }
                     self.troubled(Trouble::ServerError);
                 }
@@ -345,6 +367,15 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok((status, etag, asked, content_type, body))
+    }
+
+    /// Tries of a request that the server answers with 500. More of them when bodies were given up
+    /// without any write succeeding since: then the fault may be a database that takes no writes, and
+    /// sending everything to the dead letters would be hasty.
+    fn server_error_tries(&self, call: &Call<'_>) -> u32 {
+        let tries = call.server_error_tries.unwrap_or(self.settings.server_error_tries).max(1);
+        let refused = self.refused_in_a_row.load(Ordering::Relaxed);
+        tries + refused.saturating_mul(2).min(MAX_FURTHER_TRIES)
     }
 
     fn learn(&self, class: Class, verdict: &Verdict, duration: Duration) {

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
 use serde_json::Value;
@@ -51,8 +48,8 @@ pub(super) struct Core {
     relink: Mutex<HashSet<u128>>,
     /// The server said that it has no bulk requests after all.
     pub(super) no_bulk: AtomicBool,
-    /// The server said that edges from data models cannot carry columns.
-    no_model_columns: AtomicBool,
+    /// Whether edges from data models may carry columns, once that is known.
+    model_columns: OnceLock<bool>,
 }
 
 /// Most apps whose project is remembered; emptied when full.
@@ -70,6 +67,10 @@ impl Core {
         users: Vec<String>,
     ) -> Self {
         let tags = Tags::new(&load.classification);
+        let model_columns = OnceLock::new();
+        if let Some(known) = naming.features.model_columns {
+            model_columns.get_or_init(|| known);
+        }
         Self {
             client,
             naming,
@@ -87,7 +88,7 @@ impl Core {
             projects: Mutex::default(),
             relink: Mutex::default(),
             no_bulk: AtomicBool::new(false),
-            no_model_columns: AtomicBool::new(false),
+            model_columns,
         }
     }
 
@@ -135,14 +136,14 @@ impl Core {
         lock(&self.relink).contains(&name_number(dashboard))
     }
 
-    /// Whether edges from data models may carry columns.
-    pub(super) fn model_columns(&self) -> bool {
-        self.naming.features.model_columns && !self.no_model_columns.load(Ordering::Relaxed)
+    /// Whether edges from data models may carry columns; `None` when nobody knows yet.
+    pub(super) fn model_columns(&self) -> Option<bool> {
+        self.model_columns.get().copied()
     }
 
-    /// Remembers that they may not.
-    pub(super) fn refuse_model_columns(&self) {
-        if !self.no_model_columns.swap(true, Ordering::Relaxed) {
+    /// Remembers whether they may.
+    pub(super) fn set_model_columns(&self, may: bool) {
+        if self.model_columns.set(may).is_ok() && !may {
             tracing::warn!(
                 "OpenMetadata does not take columns on edges from data models; they are left out"
             );

@@ -32,6 +32,7 @@ mod state;
 mod tables;
 mod tags;
 mod tls;
+mod token;
 pub mod version;
 
 use schemas::Topic;
@@ -90,6 +91,7 @@ impl OpenMetadataSink {
             );
         }
         let user = read_user(&client).await.map_err(|failure| stopped(&client, failure))?;
+        let user = user.or_else(|| server.token.as_ref().and_then(token::subject));
         if features.source_hash_in_doubt {
             features.source_hash =
                 has_source_hash(&client).await.map_err(|failure| stopped(&client, failure))?;

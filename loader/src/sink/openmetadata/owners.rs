@@ -50,25 +50,26 @@ impl Owners {
             email.unwrap_or_default().to_lowercase(),
             user.unwrap_or_default().to_lowercase()
         );
-        let before = self.get(&key);
-        if let Some((id, asked)) = &before
+        if let Some((id, asked)) = self.get(&key)
             && asked.elapsed() < BELIEVED
         {
-            return Ok(id.clone());
+            return Ok(id);
         }
         let (id, certain) = ask(client, search, email, user).await?;
         if !certain {
             return Ok(id);
         }
-        if id.is_none() && before.is_none() {
+        let is_first = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_KNOWN {
+                known.clear();
+            }
+            known.insert(key, (id.clone(), Instant::now())).is_none()
+        };
+        if id.is_none() && is_first {
             Counters::add(unmatched, 1);
             tracing::debug!(email, user, "no user of OpenMetadata matches an owner");
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(key, (id.clone(), Instant::now()));
         Ok(id)
     }
 

@@ -26,7 +26,8 @@ impl FromStr for Version {
         let numbers = text.split(['-', '+']).next().unwrap_or_default();
         let mut parts = numbers.split('.').map(str::parse::<u32>);
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) => {
+            (Some(Ok(major)), Some(Ok(minor)), patch @ (None | Some(Ok(_)))) => {
+                let patch = patch.and_then(Result::ok).unwrap_or_default();
                 Ok(Self { line: (major, minor), patch, text: text.to_owned() })
             }
             _ => Err(format!("`{text}` is not a version such as `1.12.6`")),
@@ -131,8 +132,9 @@ pub struct Features {
     pub chart_dashboards: bool,
     /// Edges have a `source`.
     pub lineage_source: bool,
-    /// Edges from a data model may carry columns. 1.2 answers 400 (seen).
-    pub model_columns: bool,
+    /// Edges from a data model may carry columns; `None`: to be found out. 1.2 answers 400, 1.12.6
+    /// takes them (both seen).
+    pub model_columns: Option<bool>,
     /// `PUT /{type}/bulk`. First version unknown; seen on 1.12.6.
     pub bulk: bool,
     /// `overrideMetadata=true` of bulk requests has an effect. Not seen on a real server.
@@ -184,7 +186,11 @@ impl Features {
             data_model_data_products: v >= (1, 2),
             chart_dashboards: v >= (1, 5),
             lineage_source: v >= (1, 2),
-            model_columns: v >= (1, 3),
+            model_columns: match v {
+                (1, ..=2) => Some(false),
+                (1, ..=11) => None,
+                _ => Some(true),
+            },
             bulk: v >= (1, 12),
             override_metadata: v >= (2, 0),
             put_keeps_display_name: !((1, 3)..(2, 0)).contains(&v),
@@ -249,7 +255,8 @@ mod tests {
         check("1.2.0-SNAPSHOT", (1, 2), 0);
         check("2.0.7.1", (2, 0), 7);
         check("1.9.0-rc1+abc", (1, 9), 0);
-        for bad in ["", "1", "1.2", "x.y.z", "1.2.x"] {
+        check("1.13", (1, 13), 0);
+        for bad in ["", "1", "x.y.z", "1.2.x"] {
             assert!(bad.parse::<Version>().is_err(), "{bad}");
         }
     }

@@ -48,18 +48,41 @@ impl History {
         Some(described.collect())
     }
 
+    /// Descriptions of columns that one of `users` wrote, by folded name.
+    pub(super) fn columns_by(&self, users: &[String], stored: &Stored) -> HashMap<String, String> {
+        let by_users = |name: &str| {
+            self.is_by(users, stored, |version| {
+                version.column(name).and_then(|(_, column)| column.description.clone())
+            })
+        };
+        let described = stored
+            .columns
+            .iter()
+            .filter_map(|column| Some((column.name.as_str(), column.description.clone()?)));
+        described
+            .filter(|(name, _)| by_users(name))
+            .map(|(name, text)| (folded(name), text))
+            .collect()
+    }
+
     /// Whether one of `users` wrote the value that the newest version has: the oldest version of the
     /// unbroken run with the same value is the one that brought it.
     ///
     /// Sound only where every write that is stored makes a version, as on servers without
     /// `sourceHash`: elsewhere a write without a new version puts our name under a person's version.
+    /// False, too, when the history does not show the value that `stored` has: it may leave out what
+    /// is kept as a relation, such as owners.
     pub(super) fn is_by<T: PartialEq>(
         &self,
         users: &[String],
+        stored: &Stored,
         value: impl Fn(&Stored) -> T,
     ) -> bool {
         let Some((newest, author)) = self.versions.first() else { return false };
-        let current = value(newest);
+        let current = value(stored);
+        if value(newest) != current {
+            return false;
+        }
         let run = self.versions.iter().take_while(|(stored, _)| value(stored) == current);
         let author = run.last().map_or(author, |(_, author)| author);
         users.contains(author)
@@ -85,7 +108,10 @@ mod tests {
     fn the_author_of_a_value_is_who_brought_it() {
         let users = ["bot".to_owned()];
         let check = |versions: &[Value], expected| {
-            let by_bot = history(versions).is_by(&users, |stored| stored.description.clone());
+            let history = history(versions);
+            let stored = history.versions.first().map(|(stored, _)| stored.clone());
+            let stored = stored.unwrap_or_default();
+            let by_bot = history.is_by(&users, &stored, |version| version.description.clone());
             assert_eq!(by_bot, expected, "{versions:?}");
         };
         check(&[json!({"description": "d", "updatedBy": "bot"})], true);

@@ -315,14 +315,10 @@ async fn ours(core: &Core, draft: &Draft, stored: &Stored) -> Result<Ours, Failu
     if !core.naming.features.source_hash {
         let users = core.users();
         return Ok(Ours {
-            display_name: history.is_by(&users, |version| version.display_name.clone()),
-            description: history.is_by(&users, |version| version.description.clone()),
-            owners: history.is_by(&users, |version| version.owners.clone()),
-            columns: if history.is_by(&users, Stored::columns_mark) {
-                OurColumns::All
-            } else {
-                OurColumns::None
-            },
+            display_name: history.is_by(&users, stored, |version| version.display_name.clone()),
+            description: history.is_by(&users, stored, |version| version.description.clone()),
+            owners: history.is_by(&users, stored, |version| version.owners.clone()),
+            columns: OurColumns::With(history.columns_by(&users, stored)),
         });
     }
     let mut ours = match (recorded, history.record()) {

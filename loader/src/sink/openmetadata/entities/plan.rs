@@ -207,7 +207,11 @@ pub(super) fn plan(
         entity,
         record,
         patch,
-        extras: stored.kept_members.clone(),
+        extras: if features.put_drops_data_products || needs_override {
+            stored.data_products.clone()
+        } else {
+            Map::new()
+        },
         override_tags,
         is_stored,
         kept,

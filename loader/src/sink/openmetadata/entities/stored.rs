@@ -47,8 +47,8 @@ pub(super) struct Stored {
     pub(super) data_models: Vec<String>,
     pub(super) dashboards: Vec<String>,
     pub(super) columns: Vec<StoredColumn>,
-    /// Members that a PUT would take away: to be sent along.
-    pub(super) kept_members: Map<String, Value>,
+    /// Data products and domains as requests name them: some PUTs would take them away.
+    pub(super) data_products: Map<String, Value>,
     pub(super) certification: Option<Value>,
 }
 
@@ -67,6 +67,9 @@ pub(super) fn fields(kind: Kind, naming: &Naming) -> String {
         if kind != Kind::DataModel || features.data_model_data_products {
             fields.push("dataProducts");
         }
+    }
+    if features.life_cycle {
+        fields.push("lifeCycle");
     }
     if features.put_drops_certification {
         fields.push("certification");
@@ -111,11 +114,7 @@ impl Stored {
                 .flatten()
                 .filter_map(column)
                 .collect(),
-            kept_members: if features.put_drops_data_products {
-                data_products(entity, features.domains)
-            } else {
-                Map::new()
-            },
+            data_products: data_products(entity, features.domains),
             certification: entity
                 .get("certification")
                 .filter(|value| features.put_drops_certification && !value.is_null())
@@ -243,13 +242,21 @@ mod tests {
         };
         check("1.1.1", Kind::Dashboard, "owner,tags,charts,dataModels");
         check("1.1.1", Kind::Chart, "owner,tags");
-        check("1.3.0", Kind::DataModel, "owner,tags,columns,domain,dataProducts,sourceHash");
+        check(
+            "1.3.0",
+            Kind::DataModel,
+            "owner,tags,columns,domain,dataProducts,lifeCycle,sourceHash",
+        );
         check(
             "1.8.0",
             Kind::Chart,
-            "owners,tags,dashboards,domain,dataProducts,certification,sourceHash",
+            "owners,tags,dashboards,domain,dataProducts,lifeCycle,certification,sourceHash",
         );
-        check("1.12.6", Kind::Chart, "owners,tags,dashboards,domains,dataProducts,sourceHash");
+        check(
+            "1.12.6",
+            Kind::Chart,
+            "owners,tags,dashboards,domains,dataProducts,lifeCycle,sourceHash",
+        );
     }
 
     #[test]
@@ -264,17 +271,20 @@ mod tests {
     }
 
     #[test]
-    fn data_products_are_sent_along_where_a_put_would_drop_them() {
+    fn data_products_come_with_their_domains() {
         let entity = json!({
             "domain": {"fullyQualifiedName": "D"},
             "domains": [{"fullyQualifiedName": "D"}],
             "dataProducts": [{"fullyQualifiedName": "P"}],
         });
         let check = |version, expected: Value| {
-            assert_eq!(Value::Object(Stored::of(&entity, &naming(version)).kept_members), expected);
+            assert_eq!(
+                Value::Object(Stored::of(&entity, &naming(version)).data_products),
+                expected
+            );
         };
         check("1.8.0", json!({"domain": "D", "dataProducts": ["P"]}));
         check("1.10.0", json!({"domains": ["D"], "dataProducts": ["P"]}));
-        check("1.12.6", json!({}));
+        check("1.1.1", json!({"dataProducts": ["P"]}));
     }
 }

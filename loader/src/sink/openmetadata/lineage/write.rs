@@ -35,10 +35,15 @@ pub(in super::super) async fn upstream(
     id: &str,
 ) -> Result<HashMap<String, Details>, Failure> {
     let answer = read(core, entity_type, id, (1, 0)).await?;
-    Ok(edges(&answer, "upstreamEdges")
+    let upstream: HashMap<String, Details> = edges(&answer, "upstreamEdges")
         .filter(|(_, to, _)| to == id)
         .map(|(from, _, details)| (from, details))
-        .collect())
+        .collect();
+    // Where edges to dashboards have columns, those between data models may have them.
+    if entity_type == "dashboard" && upstream.values().any(|details| !details.entries.is_empty()) {
+        core.set_model_columns(true);
+    }
+    Ok(upstream)
 }
 
 /// The lineage around an entity, one step up and one step down.
@@ -76,8 +81,12 @@ fn end_id(edge: &Value, member: &str) -> Option<String> {
 
 /// Whether the server takes columns on an edge between such ends.
 pub(in super::super) fn may_carry_columns(core: &Core, from: &End, to: &End) -> bool {
-    // 1.2 takes them from tables to tables and data models only (seen).
-    (from.entity_type == "table" && to.entity_type != "dashboard") || core.model_columns()
+    takes_columns_always(from, to) || core.model_columns() != Some(false)
+}
+
+/// 1.2 takes columns from tables to tables and data models only (seen).
+fn takes_columns_always(from: &End, to: &End) -> bool {
+    from.entity_type == "table" && to.entity_type != "dashboard"
 }
 
 /// Brings one edge to what the events say.
@@ -94,6 +103,15 @@ pub(in super::super) async fn write(
         overrides: core.load.override_lineage,
     };
     let leads_to_dashboard = side.to.entity_type == "dashboard";
+    let in_doubt = core.model_columns().is_none() && !takes_columns_always(side.from, side.to);
+    if in_doubt && !added.is_empty() {
+        // An edge that is stored without columns was written so because the server refused them.
+        let bare = without_columns(added);
+        let fate = edge::merge(side.stored, &bare, removed, leads_to_dashboard, us);
+        if fate == Fate::Stays {
+            return Ok(Outcome::Unchanged);
+        }
+    }
     let fate = edge::merge(side.stored, added, removed, leads_to_dashboard, us);
     let details = match fate {
         Fate::Stays => return Ok(Outcome::Unchanged),
@@ -108,17 +126,20 @@ pub(in super::super) async fn write(
         Fate::Write(details) => *details,
     };
     match put(core, side, &details).await {
-        Ok(()) => {}
+        Ok(()) => {
+            if in_doubt && !details.entries.is_empty() {
+                core.set_model_columns(true);
+            }
+        }
         Err(Failure::Refused(message))
             if refuses_columns(&message) && !details.entries.is_empty() =>
         {
-            core.refuse_model_columns();
-            let bare = |contribution: &Contribution| Contribution {
-                entries: Vec::new(),
-                ..contribution.clone()
-            };
-            let added: Vec<_> = added.iter().map(bare).collect();
-            return Box::pin(write(core, side, &added, removed)).await;
+            core.set_model_columns(false);
+            let bare = without_columns(added);
+            return Box::pin(write(core, side, &bare, removed)).await;
+        }
+        Err(Failure::Refused(message)) if denies_a_column(&message) => {
+            return Err(Failure::Missing(message));
         }
         Err(Failure::Refused(message)) if message.starts_with("500") => {
             let stored = upstream(core, side.to.entity_type, &side.to.id).await?;
@@ -133,6 +154,17 @@ pub(in super::super) async fn write(
         Err(failure) => return Err(failure),
     }
     Ok(if side.stored.is_some() { Outcome::Updated } else { Outcome::Created })
+}
+
+fn without_columns(contributions: &[Contribution]) -> Vec<Contribution> {
+    let bare =
+        |contribution: &Contribution| Contribution { entries: Vec::new(), ..contribution.clone() };
+    contributions.iter().map(bare).collect()
+}
+
+/// `Invalid fully qualified column name …` (1.2, seen), of a column that was there a moment ago.
+fn denies_a_column(message: &str) -> bool {
+    message.contains("Invalid fully qualified column name")
 }
 
 /// `Column level lineage is only allowed between two tables or from table to dashboard.` (1.2, seen)

@@ -1,0 +1,3 @@
+//! Tests of the loader against stand-ins for its neighbours.
+
+mod openmetadata;
