@@ -1,37 +1,99 @@
 //! The one place where the commands meet the OpenMetadata sink.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     commands::Catalogue,
-    config::Settings,
-    sink::{Fatal, Item, MetadataSink, Outcome, Stage},
+    config::{self, DeleteMode, ServiceType, Settings},
+    sink::{
+        Fatal, Item, MetadataSink, Outcome, Stage,
+        openmetadata::{
+            OpenMetadataSink,
+            settings::{
+                self, LoadSettings, Pem, ServerSettings, ServiceKind, ServiceSettings,
+                TableMapping, TableSettings, TlsSettings, VerifySsl,
+            },
+        },
+    },
 };
 
 /// OpenMetadata over REST.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenMetadata;
 
-/// What a build without the sink loads into: there is no value of it.
-#[derive(Debug)]
-pub enum Absent {}
-
-impl MetadataSink for Absent {
-    async fn apply(&self, _: Stage, _: &[Item]) -> Result<Vec<Outcome>, Fatal> {
-        match *self {}
+impl MetadataSink for OpenMetadataSink {
+    async fn apply(&self, stage: Stage, items: &[Item]) -> Result<Vec<Outcome>, Fatal> {
+        Self::apply(self, stage, items).await
     }
 }
 
 impl Catalogue for OpenMetadata {
-    type Sink = Absent;
+    type Sink = OpenMetadataSink;
 
-    async fn connect(&self, _: &Settings) -> Result<Absent, Fatal> {
-        Err(absent())
+    async fn connect(&self, settings: &Settings) -> Result<OpenMetadataSink, Fatal> {
+        // Commands drop the future when they are stopped.
+        OpenMetadataSink::connect(sink_settings(settings), CancellationToken::new()).await
     }
 
-    async fn describe(&self, _: &Settings) -> Result<String, Fatal> {
-        Err(absent())
+    async fn describe(&self, settings: &Settings) -> Result<String, Fatal> {
+        let sink = self.connect(settings).await?;
+        Ok(format!("OpenMetadata {}, service `{}`", sink.version(), settings.service))
     }
 }
 
-fn absent() -> Fatal {
-    Fatal { message: "this build has no OpenMetadata sink".to_owned(), exit_code: 2 }
+fn sink_settings(settings: &Settings) -> settings::Settings {
+    let catalogue = &settings.open_metadata;
+    let urls = catalogue.store_service_connection.then(|| catalogue.qlik_urls.clone());
+    let urls = urls.unwrap_or_default();
+    settings::Settings {
+        server: ServerSettings {
+            extra_headers: catalogue.extra_headers.clone(),
+            refuse_unknown_version: catalogue.validate_version,
+            former_users: catalogue.former_users.clone(),
+            tls: tls(&catalogue.tls),
+            request_timeout: catalogue.request_timeout,
+            max_concurrency: catalogue.concurrency,
+            ..ServerSettings::new(catalogue.url.as_str(), catalogue.token.clone())
+        },
+        service: ServiceSettings {
+            name: settings.service.clone(),
+            kind: match catalogue.service_type {
+                ServiceType::QlikSense => ServiceKind::QlikSense,
+                ServiceType::QlikCloud => ServiceKind::QlikCloud,
+            },
+            host_port: urls.host_port,
+            display_url: urls.display_url,
+        },
+        tables: TableSettings {
+            mappings: catalogue.tables.iter().map(mapping).collect(),
+            prefixes: catalogue.db_service_prefixes.clone(),
+        },
+        load: LoadSettings {
+            owners: catalogue.include_owners,
+            tags: catalogue.include_tags,
+            classification: catalogue.classification.clone(),
+            override_metadata: catalogue.override_metadata,
+            override_lineage: catalogue.override_lineage,
+            hard_delete: catalogue.delete_mode == DeleteMode::Hard,
+            bulk_rows: catalogue.bulk_rows,
+            ..LoadSettings::default()
+        },
+    }
+}
+
+fn tls(tls: &config::Tls) -> TlsSettings {
+    TlsSettings {
+        verify: if tls.verify { VerifySsl::Validate } else { VerifySsl::Ignore },
+        ca: tls.ca_pem.clone().map(|text| Pem::Text(text.into())),
+        identity: tls.client_pem.clone().map(Pem::Text).into_iter().collect(),
+    }
+}
+
+fn mapping(mapping: &config::TableMapping) -> TableMapping {
+    TableMapping {
+        connection: mapping.connection.clone(),
+        service: mapping.service.clone(),
+        database: mapping.database.clone(),
+        schema: mapping.schema.clone(),
+    }
 }

@@ -24,7 +24,9 @@ use crate::sink::{Change, Fatal, Item, Outcome};
 
 /// Deletes the entities of the items; one outcome for each item, in order.
 pub(super) async fn entities(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
-    stream::iter(items.iter())
+    // Collected first: a closure over borrowed items that lives across an await is not `Send` enough.
+    let deleting: Vec<_> = items
+        .iter()
         .map(|item| async move {
             let Some((kind, name)) = core.naming.of_key(item.topic, &item.key) else {
                 return Ok(foreign(core, item));
@@ -35,9 +37,8 @@ pub(super) async fn entities(core: &Core, items: &[&Item]) -> Result<Vec<Outcome
                 Err(failure) => core.outcome(&format!("delete `{}`", item.key), failure),
             }
         })
-        .buffered(in_flight(core))
-        .try_collect()
-        .await
+        .collect();
+    stream::iter(deleting).buffered(in_flight(core)).try_collect().await
 }
 
 /// Deletes one entity, softly unless told otherwise; one that is not there or deleted costs no write.

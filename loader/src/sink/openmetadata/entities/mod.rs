@@ -45,10 +45,9 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
     if let Err(failure) = prepare(core, items).await {
         return each(items, || core.outcome("read what OpenMetadata holds", copy(&failure)));
     }
-    let todos: Vec<Todo> = stream::iter(items.iter().map(|item| decide(core, item)))
-        .buffered(in_flight(core))
-        .try_collect()
-        .await?;
+    // Collected first: a closure over borrowed items that lives across an await is not `Send` enough.
+    let deciding: Vec<_> = items.iter().map(|item| decide(core, item)).collect();
+    let todos: Vec<Todo> = stream::iter(deciding).buffered(in_flight(core)).try_collect().await?;
 
     let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
     let mut rows = Vec::new();

@@ -95,16 +95,19 @@ enum Todo {
 
 /// Writes the edges of the items; one outcome for each item, in order.
 pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
-    let todos: Vec<Todo> = stream::iter(items.iter().enumerate())
+    // Collected first: a closure over borrowed items that lives across an await is not `Send` enough.
+    let making: Vec<_> = items
+        .iter()
+        .enumerate()
         .map(|(index, item)| async move {
             match make_ready(core, index, item).await {
                 Ok(todo) => Ok(todo),
                 Err(failure) => core.outcome("read the ends of an edge", failure).map(Todo::Done),
             }
         })
-        .buffered(super::entities::in_flight(core))
-        .try_collect()
-        .await?;
+        .collect();
+    let todos: Vec<Todo> =
+        stream::iter(making).buffered(super::entities::in_flight(core)).try_collect().await?;
 
     let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
     let mut by_target: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
