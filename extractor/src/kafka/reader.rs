@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _},
+    client::ClientContext,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _},
     types::RDKafkaErrorCode,
 };
 use schemas::{Topic, config::Kafka, headers};
+use tracing::warn;
 
 use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, record_size};
 
@@ -130,7 +132,22 @@ pub fn read_at(
     Ok(values)
 }
 
-fn consumer(kafka: &Kafka) -> Result<BaseConsumer, Error> {
+/// Logs what librdkafka reports, but for the ends of partitions, which are no errors here.
+struct Reading;
+
+impl ClientContext for Reading {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if !matches!(error, KafkaError::PartitionEOF(_))
+            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF)
+        {
+            warn!(%error, reason, "reading the topics");
+        }
+    }
+}
+
+impl ConsumerContext for Reading {}
+
+fn consumer(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
     let ours = [
         // Never committed to: partitions are assigned by hand.
         ("group.id", "qlik-metadata-extractor-state"),
@@ -139,7 +156,8 @@ fn consumer(kafka: &Kafka) -> Result<BaseConsumer, Error> {
         ("auto.offset.reset", "earliest"),
         ("queued.max.messages.kbytes", "16384"),
     ];
-    let consumer: BaseConsumer = client_config(kafka, &ours).create().map_err(Error::Client)?;
+    let consumer: BaseConsumer<Reading> =
+        client_config(kafka, &ours).create_with_context(Reading).map_err(Error::Client)?;
     // Fails early and with a clear cause when no broker answers.
     consumer
         .fetch_metadata(Some(&kafka.topics.name(Topic::Dashboards)), REQUEST_TIMEOUT)

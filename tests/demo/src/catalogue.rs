@@ -29,7 +29,7 @@ impl Catalogue {
             .parse()
             .map_err(|error| anyhow::anyhow!("`--openmetadata-version {version}`: {error}"))?;
         let running = OpenMetadata::start(Settings::of_release(release)).await?;
-        let (url, token) = (format!("{}/api", running.url()), running.token().to_owned());
+        let (url, token) = (running.url(), running.token().to_owned());
         Ok(Self { simulated: Some(running), url, token })
     }
 

@@ -193,7 +193,7 @@ fn configuration(site: &Site, broker: &Broker, catalogue: &Catalogue, folder: &P
             "sourceConfig": {"config": {"type": "DashboardMetadata", "includeOwners": true}},
         },
         "workflowConfig": {"openMetadataServerConfig": {
-            "hostPort": format!("{}/api", catalogue.url()),
+            "hostPort": catalogue.url(),
             "authProvider": "openmetadata",
             "securityConfig": {"jwtToken": catalogue.token()},
         }},
