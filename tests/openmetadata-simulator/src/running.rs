@@ -149,7 +149,7 @@ impl Running {
     }
 
     /// All entities and lineage edges for a comparison of end states: sorted, ids, times and authors left out,
-    /// references as type and FQN. Versions are in; users, teams, bots and data products are not.
+    /// references as type and FQN. Versions are in: loading the same twice must not raise them.
     pub fn catalogue(&self) -> Value {
         catalogue::masked(&self.served.api)
     }
