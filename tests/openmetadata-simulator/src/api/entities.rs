@@ -46,14 +46,7 @@ impl Call<'_> {
         let kind = self.kind()?;
         let by_name = self.route.pattern.starts_with("name/");
         let asked = self.segment(usize::from(by_name));
-        let found = if by_name {
-            store.find(kind, asked)
-        } else {
-            Uuid::parse_str(asked)
-                .ok()
-                .and_then(|id| store.get(id))
-                .filter(|entity| entity.kind == kind)
-        };
+        let found = if by_name { store.find(kind, asked) } else { store.get_of(kind, asked) };
         found
             .filter(|entity| include.admits(entity.deleted))
             .map(Arc::clone)
@@ -300,6 +293,7 @@ impl Call<'_> {
         matches!(
             self.route.action,
             Action::PutLineageByName
+                | Action::PatchEdgeByName
                 | Action::DeleteEdgeByName
                 | Action::DeleteSourceByName
                 | Action::GetEdgeByName

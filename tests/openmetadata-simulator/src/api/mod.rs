@@ -169,7 +169,7 @@ impl Call<'_> {
             A::TypeByName => self.type_by_name(),
             A::AddCustomProperty => self.add_custom_property(),
             A::PutLineage | A::PutLineageByName => self.put_lineage(),
-            A::PatchEdge => self.patch_edge(),
+            A::PatchEdge | A::PatchEdgeByName => self.patch_edge(),
             A::DeleteEdge | A::DeleteEdgeByName => self.delete_edge(),
             A::DeleteSource | A::DeleteSourceByName => self.delete_source(),
             A::GetEdge | A::GetEdgeByName => self.get_edge(),

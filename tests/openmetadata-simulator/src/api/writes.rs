@@ -86,10 +86,9 @@ impl Call<'_> {
         let kind = self.kind()?;
         let state = &mut *self.api.state();
         let id = self.segment(1);
-        let entity = Uuid::parse_str(id)
-            .ok()
-            .and_then(|id| state.store.get(id))
-            .filter(|entity| entity.kind == kind)
+        let entity = state
+            .store
+            .get_of(kind, id)
             .map(Arc::clone)
             .ok_or_else(|| Problem::missing(kind.entity_type(), id))?;
         let (hard, recursive) = (self.request.flag("hardDelete"), self.request.flag("recursive"));
@@ -110,10 +109,9 @@ impl Call<'_> {
         let body = schema::parse(self.request.body, self.rules())?;
         let id = body.text_of("id").unwrap_or_default();
         let state = &mut *self.api.state();
-        let entity = Uuid::parse_str(&id)
-            .ok()
-            .and_then(|id| state.store.get(id))
-            .filter(|entity| entity.kind == kind)
+        let entity = state
+            .store
+            .get_of(kind, &id)
             .map(Arc::clone)
             .ok_or_else(|| Problem::missing(kind.entity_type(), &id))?;
         let restored = self.writing().restore(&mut state.store, &entity)?;

@@ -61,12 +61,18 @@ pub(crate) struct Store {
 
 impl Store {
     /// How many entities there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.records.len()
     }
 
     pub(crate) fn get(&self, id: Uuid) -> Option<&Arc<Entity>> {
         self.records.get(&id).map(|record| &record.current)
+    }
+
+    /// The entity of `kind` whose id is written `id`.
+    pub(crate) fn get_of(&self, kind: Kind, id: &str) -> Option<&Arc<Entity>> {
+        let id = Uuid::parse_str(id).ok()?;
+        self.get(id).filter(|entity| entity.kind == kind)
     }
 
     pub(crate) fn find(&self, kind: Kind, fqn: &str) -> Option<&Arc<Entity>> {
@@ -111,6 +117,10 @@ impl Store {
             Former::IsDroppedWithItsPredecessor => {
                 record.history.pop();
             }
+        }
+        if old.plain_text("email") != entity.plain_text("email") {
+            self.unindex(&old);
+            self.index(&entity);
         }
         if old.deleted != entity.deleted {
             self.by_kind.entry(entity.kind).or_default().move_to(&entity);

@@ -28,7 +28,7 @@ async fn many_charts() {
             "chartType": "Bar", "service": "q", "sourceHash": format!("{number:032}"),
         })
     };
-    let before = running.len();
+    let before = running.entity_count();
     for (what, expected) in [("created", 201), ("unchanged", 200)] {
         let start = Instant::now();
         for number in 0..charts {
@@ -36,7 +36,7 @@ async fn many_charts() {
         }
         rate(what, charts, start);
     }
-    assert_eq!(running.len(), before + charts);
+    assert_eq!(running.entity_count(), before + charts);
     let http = reqwest::Client::new();
     let some = charts.min(20_000);
     let start = Instant::now();

@@ -107,6 +107,9 @@ async fn lineage_by_names() {
     assert_eq!(site.put(&format!("/lineage{path}"), &details).await.0, 200);
     let (status, edge) = site.get(&format!("/lineage/getLineageEdge{path}")).await;
     assert_eq!((status, &edge["edge"]["sqlQuery"]), (200, &json!("SELECT 1")));
+    let patch = json!([{"op": "replace", "path": "/sqlQuery", "value": "SELECT 2"}]);
+    let (status, patched) = site.call("PATCH", &format!("/lineage{path}"), Some(&patch)).await;
+    assert_eq!((status, &patched["sqlQuery"]), (200, &json!("SELECT 2")));
     let gone = "/lineage/source/name/dashboardDataModel/q.model.m/type/DashboardLineage";
     assert_eq!(site.call("DELETE", gone, None).await.0, 200);
     assert_eq!(site.get(&format!("/lineage/getLineageEdge{path}")).await.0, 404);
