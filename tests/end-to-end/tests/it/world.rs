@@ -127,7 +127,7 @@ impl World {
             "charts" => "tags",
             _ => "columns,tags",
         };
-        let path = format!("/api/v1/{kind}?limit=100000&fields={fields}");
+        let path = format!("/{kind}?limit=100000&fields={fields}");
         let (status, answer) = self.catalogue.as_admin("GET", &path, None);
         assert_eq!(status, 200, "{answer}");
         let entities = answer["data"].as_array().expect("a list").iter();
