@@ -46,6 +46,8 @@ pub(super) struct Core {
     /// Apps that got a new or restored chart or data model since their dashboard was written, which
     /// may have to be linked to it again.
     relink: Mutex<HashSet<u128>>,
+    /// The server refused a PATCH, which was said once.
+    pub(super) patch_refused: AtomicBool,
     /// The server said that it has no bulk requests after all.
     pub(super) no_bulk: AtomicBool,
     /// Whether edges from data models may carry columns, once that is known.
@@ -87,6 +89,7 @@ impl Core {
             users: Mutex::new(users),
             projects: Mutex::default(),
             relink: Mutex::default(),
+            patch_refused: AtomicBool::new(false),
             no_bulk: AtomicBool::new(false),
             model_columns,
         }
@@ -197,7 +200,7 @@ impl Core {
             Failure::Stopped => {
                 Ok(Outcome::Waiting { reason: "the loader stops before it was done".to_owned() })
             }
-            Failure::Fatal(fatal) => Err(fatal),
+            Failure::Fatal { message, exit_code } => Err(Fatal { message, exit_code }),
             Failure::Forbidden(message) => Err(self.client.forbidden(what, &message)),
             Failure::Missing(message) => {
                 Ok(Outcome::Waiting { reason: format!("cannot {what} yet: {message}") })

@@ -43,7 +43,7 @@ enum Todo {
 /// Creates or updates the entities of the items, in any order; one outcome for each item, in order.
 pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
     if let Err(failure) = prepare(core, items).await {
-        return each(items, || core.outcome("read what OpenMetadata holds", copy(&failure)));
+        return each(items, || core.outcome("read what OpenMetadata holds", failure.clone()));
     }
     let todos: Vec<Todo> = stream::iter(items.iter().map(|item| decide(core, item)))
         .buffered(in_flight(core))
@@ -101,19 +101,6 @@ fn each(
     outcome: impl Fn() -> Result<Outcome, Fatal>,
 ) -> Result<Vec<Outcome>, Fatal> {
     items.iter().map(|_| outcome()).collect()
-}
-
-fn copy(failure: &Failure) -> Failure {
-    match failure {
-        Failure::Stopped => Failure::Stopped,
-        Failure::Outdated => Failure::Outdated,
-        Failure::Fatal(fatal) => {
-            Failure::Fatal(Fatal { message: fatal.message.clone(), exit_code: fatal.exit_code })
-        }
-        Failure::Forbidden(text) => Failure::Forbidden(text.clone()),
-        Failure::Missing(text) => Failure::Missing(text.clone()),
-        Failure::Refused(text) => Failure::Refused(text.clone()),
-    }
 }
 
 /// Reads lists where the items need more lookups than a list costs.
@@ -257,7 +244,8 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         draft.project.clone_from(&stored.project);
     }
     let ours = ours(core, &draft, &stored).await?;
-    let plan = plan::plan(&draft, &stored, &ours, features, &core.tags);
+    let tags = core.load.tags.then_some(&core.tags);
+    let plan = plan::plan(&draft, &stored, &ours, features, tags);
     if stored.deleted {
         return restore(core, &stored, plan).await.map(|()| None);
     }
