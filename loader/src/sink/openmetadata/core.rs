@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
@@ -212,6 +213,17 @@ impl Core {
                 Ok(Outcome::Rejected { reason: format!("cannot {what}: {message}") })
             }
         }
+    }
+
+    /// Runs futures, some at a time, and returns their results in order, or the first error. They are
+    /// made beforehand: a stream that makes them from references would not be `Send`.
+    pub(super) async fn concurrently<T, E, F>(&self, futures: Vec<F>) -> Result<Vec<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        // More than requests may be in flight, so that those are never too few.
+        let at_a_time = self.client.max_concurrency() * 2;
+        stream::iter(futures).buffered(at_a_time).try_collect().await
     }
 
     /// Counts outcomes.

@@ -1,13 +1,11 @@
 //! Deletes of entities, by the name that their key gives: no request names anything outside of the
 //! service.
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
     client::{Call, Failure},
     core::Core,
-    entities::in_flight,
     fqn,
     map::Kind,
     state::Lookup,
@@ -16,7 +14,8 @@ use crate::sink::{Fatal, Item, Outcome};
 
 /// Deletes the entities of the items; one outcome for each item, in order.
 pub(super) async fn entities(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
-    stream::iter(items.iter())
+    let deletes = items
+        .iter()
         .map(|item| async move {
             let Some((kind, name)) = core.naming.of_key(item.topic, &item.key) else {
                 return Ok(foreign(core, item));
@@ -27,9 +26,8 @@ pub(super) async fn entities(core: &Core, items: &[&Item]) -> Result<Vec<Outcome
                 Err(failure) => core.outcome(&format!("delete `{}`", item.key), failure),
             }
         })
-        .buffered(in_flight(core))
-        .try_collect()
-        .await
+        .collect();
+    core.concurrently(deletes).await
 }
 
 /// Deletes one entity, softly unless told otherwise; one that is not there or deleted costs no write.

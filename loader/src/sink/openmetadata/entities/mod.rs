@@ -12,7 +12,6 @@ mod write;
 
 pub(super) use self::project::observe;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemas::Event;
 
 use self::{
@@ -45,10 +44,8 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
     if let Err(failure) = prepare(core, items).await {
         return each(items, || core.outcome("read what OpenMetadata holds", failure.clone()));
     }
-    let todos: Vec<Todo> = stream::iter(items.iter().map(|item| decide(core, item)))
-        .buffered(in_flight(core))
-        .try_collect()
-        .await?;
+    let decisions = items.iter().map(|item| decide(core, item)).collect();
+    let todos: Vec<Todo> = core.concurrently(decisions).await?;
 
     let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
     let mut rows = Vec::new();
@@ -60,12 +57,9 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
             Todo::Update(draft) => updates.push((index, *draft)),
         }
     }
-    let updated: Vec<(usize, Todo)> = stream::iter(updates)
-        .map(|(index, draft)| async move { Ok::<_, Fatal>((index, update(core, draft).await?)) })
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
-    for (index, todo) in updated {
+    let (places, updates): (Vec<usize>, Vec<_>) =
+        updates.into_iter().map(|(index, draft)| (index, update(core, draft))).unzip();
+    for (index, todo) in places.into_iter().zip(core.concurrently(updates).await?) {
         match todo {
             Todo::Done(outcome) => set(&mut outcomes, index, outcome),
             Todo::Row(row) => rows.push((index, *row)),
@@ -78,11 +72,6 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
     let outcomes: Vec<Outcome> = outcomes.into_iter().map(|o| o.unwrap_or_else(lost)).collect();
     project::settle(core, items, &outcomes).await?;
     Ok(outcomes)
-}
-
-/// Requests started at a time; the client lets fewer through when the server is slow.
-pub(super) fn in_flight(core: &Core) -> usize {
-    core.client.max_concurrency() * 2
 }
 
 fn set(outcomes: &mut [Option<Outcome>], index: usize, outcome: Outcome) {
@@ -237,6 +226,13 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         return Ok(Some(Todo::Row(Box::new(Row::create(draft.clone())))));
     };
     let stored = Stored::of(&entity, &core.naming);
+    let content = draft.record().content;
+    let recorded = stored.record().is_some_and(|record| record.content == content);
+    if recorded && !stored.deleted && has_links(draft, &stored) {
+        // Whatever else is different, a person changed.
+        core.set_relink(&draft.name, false);
+        return Ok(Some(Todo::Done(Outcome::Unchanged)));
+    }
     let mut draft = draft.clone();
     if let (Kind::DataModel, Some(app_id)) = (draft.kind, &draft.app_id)
         && core.project(&core.naming.dashboard(app_id)).is_none()
@@ -250,7 +246,6 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         return restore(core, &stored, plan).await.map(|()| None);
     }
     Counters::add(&core.client.counters.kept, plan.kept);
-    let recorded = stored.record().is_some_and(|record| record.content == plan.record.content);
     if plan.is_stored && (recorded || !features.source_hash) {
         if draft.kind == Kind::Dashboard {
             core.set_relink(&draft.name, false);
@@ -264,6 +259,17 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
     }
     let outcome = write::apply(core, &stored, etag.as_deref(), plan).await?;
     Ok(Some(Todo::Done(outcome)))
+}
+
+/// Whether a dashboard has the charts and data models that it should have; other entities have none.
+fn has_links(draft: &Draft, stored: &Stored) -> bool {
+    match &draft.detail {
+        Detail::Dashboard { charts, data_models } => {
+            charts.iter().all(|chart| stored.charts.contains(chart))
+                && data_models.iter().all(|model| stored.data_models.contains(model))
+        }
+        Detail::Chart { .. } | Detail::DataModel { .. } => true,
+    }
 }
 
 /// Brings a soft-deleted entity back as it was, with what Qlik says; it is then updated like any other.

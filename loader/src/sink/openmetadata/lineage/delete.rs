@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemas::{
     event::Node,
     hash,
@@ -11,10 +10,7 @@ use schemas::{
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        client::Failure, core::Core, entities::in_flight, map::Kind, state::Lookup,
-        tables::Resolution,
-    },
+    super::{client::Failure, core::Core, map::Kind, state::Lookup, tables::Resolution},
     edge::Contribution,
     ends::{Columns, End, EndRef},
     write::{self, Side},
@@ -55,7 +51,8 @@ pub(in super::super) async fn delete(core: &Core, items: &[&Item]) -> Result<Vec
             by_target.entry((kind, name)).or_default().push(gone);
         }
     }
-    let failed: Vec<Option<(Vec<usize>, Outcome)>> = stream::iter(by_target)
+    let deletes = by_target
+        .into_iter()
         .map(|((kind, name), gone)| async move {
             match by_ends(core, kind, &name, &gone).await {
                 Ok(()) | Err(Failure::Missing(_)) => Ok(None),
@@ -65,9 +62,8 @@ pub(in super::super) async fn delete(core: &Core, items: &[&Item]) -> Result<Vec
                 }
             }
         })
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
+        .collect();
+    let failed: Vec<Option<(Vec<usize>, Outcome)>> = core.concurrently(deletes).await?;
     for (indices, outcome) in failed.into_iter().flatten() {
         for index in indices {
             if let Some(place) = outcomes.get_mut(index) {

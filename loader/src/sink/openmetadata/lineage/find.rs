@@ -2,15 +2,11 @@
 
 use std::collections::HashSet;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemas::event::node::DatabaseTable;
 use serde_json::Value;
 
 use super::{
-    super::{
-        client::Failure, columns::Children, core::Core, entities::in_flight, map::Kind,
-        tables::Resolution,
-    },
+    super::{client::Failure, columns::Children, core::Core, map::Kind, tables::Resolution},
     ends::{Columns, End, EndRef},
 };
 
@@ -41,19 +37,16 @@ pub(super) async fn prefetch(core: &Core, ends: &[EndRef]) -> Result<Absent, Fai
             }
         }
     }
-    let absent: Vec<Option<(Kind, String)>> = stream::iter(ours)
+    let reads = ours
+        .into_iter()
         .map(|(kind, name)| async move {
             let found = read_children(core, kind, name, None).await?;
             Ok::<_, Failure>(found.is_none().then(|| (kind, name.to_owned())))
         })
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
-    stream::iter(tables)
-        .map(|node| async move { core.tables.resolve(core, node).await.map(|_| ()) })
-        .buffer_unordered(in_flight(core))
-        .try_collect::<Vec<()>>()
-        .await?;
+        .collect();
+    let absent: Vec<Option<(Kind, String)>> = core.concurrently(reads).await?;
+    let resolutions = tables.into_iter().map(|node| core.tables.resolve(core, node)).collect();
+    core.concurrently(resolutions).await?;
     Ok(absent.into_iter().flatten().collect())
 }
 

@@ -21,7 +21,6 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemas::{
     Event,
     event::{Lineage, Node},
@@ -38,7 +37,7 @@ use self::{
     find::{Absent, Found},
     write::Side,
 };
-use super::{client::Failure, core::Core, counters::Counters, entities::in_flight};
+use super::{client::Failure, core::Core, counters::Counters};
 use crate::sink::{Change, Fatal, Item, Outcome};
 
 /// An event ready to be written.
@@ -74,16 +73,17 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
         }
     };
     let absent = &absent;
-    let todos: Vec<Todo> = stream::iter(items.iter().enumerate())
+    let preparations = items
+        .iter()
+        .enumerate()
         .map(|(index, item)| async move {
             match make_ready(core, index, item, absent).await {
                 Ok(todo) => Ok(todo),
                 Err(failure) => core.outcome("read the ends of an edge", failure).map(Todo::Done),
             }
         })
-        .buffered(in_flight(core))
-        .try_collect()
-        .await?;
+        .collect();
+    let todos: Vec<Todo> = core.concurrently(preparations).await?;
 
     let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
     let mut by_target: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
@@ -93,11 +93,8 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
             Todo::Ready(ready) => by_target.entry(ready.to.id.clone()).or_default().push(*ready),
         }
     }
-    let written: Vec<Vec<(usize, Outcome)>> = stream::iter(by_target.into_values())
-        .map(|group| write_group(core, group))
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
+    let writes = by_target.into_values().map(|group| write_group(core, group)).collect();
+    let written: Vec<Vec<(usize, Outcome)>> = core.concurrently(writes).await?;
     for (index, outcome) in written.into_iter().flatten() {
         if let Some(place) = outcomes.get_mut(index) {
             *place = Some(outcome);
