@@ -307,13 +307,19 @@ async fn a_chart_that_somebody_deleted_is_linked_again() {
         let world = World::new(version).await;
         let events = site::site();
         world.load(&events).await;
-        let chart = world.entity(Kind::Chart, "prod.app-1_c1");
-        let path = format!("/charts/{}?hardDelete={hard}", chart["id"].as_str().expect("an id"));
-        assert_eq!(world.server.as_admin("DELETE", &path, None).0, 200);
+        let fqns = ["prod.app-1_c1", "prod.app-2_c1"];
+        for fqn in fqns {
+            let chart = world.entity(Kind::Chart, fqn);
+            let id = chart["id"].as_str().expect("an id");
+            let path = format!("/charts/{id}?hardDelete={hard}");
+            assert_eq!(world.server.as_admin("DELETE", &path, None).0, 200);
+        }
         world.load(&events).await;
-        let app = world.entity(Kind::Dashboard, "prod.app-1");
-        assert!(names(&app["charts"]).contains(&"prod.app-1_c1"), "{version} {hard}");
-        assert_eq!(world.entity(Kind::Chart, "prod.app-1_c1")["deleted"], json!(false));
+        for (fqn, app) in fqns.into_iter().zip(["prod.app-1", "prod.app-2"]) {
+            let app = world.entity(Kind::Dashboard, app);
+            assert!(names(&app["charts"]).contains(&fqn), "{version} {hard}");
+            assert_eq!(world.entity(Kind::Chart, fqn)["deleted"], json!(false));
+        }
         world.load_unchanged(&events).await;
     }
 }

@@ -57,8 +57,11 @@ fn write(core: &Core, mut rows: Rows) -> BoxFuture<'_, Result<Outcomes, Fatal>> 
         match core.client.send(&call).await {
             Ok(answer) => Ok(with_answer(core, rows, &answer.body).await?),
             Err(Failure::Missing(message)) => {
-                tracing::warn!(%message, "the server has no bulk requests");
-                core.no_bulk.store(true, Ordering::Relaxed);
+                // A reference that is missing fails its row only, so this is the path itself.
+                if !message.contains("instance for") {
+                    tracing::warn!(%message, "the server has no bulk requests");
+                    core.no_bulk.store(true, Ordering::Relaxed);
+                }
                 one_by_one(core, rows).await
             }
             // One row that the server cannot read is enough to have all refused (seen).

@@ -230,7 +230,9 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
     let recorded = stored.record().is_some_and(|record| record.content == content);
     if recorded && !stored.deleted && has_links(draft, &stored) {
         // Whatever else is different, a person changed.
-        core.set_relink(&draft.name, false);
+        if draft.kind == Kind::Dashboard {
+            core.set_relink(&draft.name, false);
+        }
         return Ok(Some(Todo::Done(Outcome::Unchanged)));
     }
     let mut draft = draft.clone();
@@ -252,7 +254,9 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         }
         return Ok(Some(Todo::Done(Outcome::Unchanged)));
     }
-    if plan.patch.is_empty() && plan.override_tags.is_none() && stored.certification.is_none() {
+    // 2.0 skips rows whose hash is the stored one, so what is only to be linked again is sent alone.
+    let is_plain = plan.patch.is_empty() && plan.override_tags.is_none() && !recorded;
+    if is_plain && stored.certification.is_none() {
         let Plan { entity, record, extras, .. } = plan;
         let row = Row { draft: entity, hash: Some(record.encode()), extras, is_new: false };
         return Ok(Some(Todo::Row(Box::new(row))));
