@@ -65,11 +65,7 @@ pub(crate) fn answer(served: &Served, method: &str, path: &str, body: &[u8]) -> 
 /// Replaces the faults by the list in `body`.
 fn set_faults(served: &Served, body: &[u8]) -> Result<(), String> {
     let faults: Vec<Fault> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    served.faults.clear();
-    faults
-        .into_iter()
-        .try_for_each(|fault| served.faults.add(fault))
-        .map_err(|error| error.to_string())
+    served.faults.replace(faults).map_err(|error| error.to_string())
 }
 
 /// The admin port: Dropwizard's `/ping` and `/healthcheck`.

@@ -114,7 +114,7 @@ impl Entity {
     pub(crate) fn is_poisoned(&self) -> bool {
         fn poisoned(columns: &[Column]) -> bool {
             columns.iter().any(|column| {
-                crate::fqn::quote(&column.name).is_err()
+                (column.name.contains('"') && crate::fqn::quote(&column.name).is_err())
                     || column.children.as_deref().is_some_and(poisoned)
             })
         }

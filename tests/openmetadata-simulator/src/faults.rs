@@ -131,6 +131,13 @@ struct Active {
 }
 
 impl Active {
+    fn new(fault: Fault) -> Result<Self, BadFault> {
+        let path = fault.path.as_deref().map(Regex::new).transpose();
+        let path = path.map_err(|error| BadFault(error.to_string()))?;
+        let ends = fault.millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+        Ok(Self { fault, path, ends })
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.fault.times == Some(0) || self.ends.is_some_and(|ends| now >= ends)
     }
@@ -173,10 +180,18 @@ impl Faults {
     /// # Errors
     /// When the path is no regular expression.
     pub fn add(&self, fault: Fault) -> Result<(), BadFault> {
-        let path = fault.path.as_deref().map(Regex::new).transpose();
-        let path = path.map_err(|error| BadFault(error.to_string()))?;
-        let ends = fault.millis.map(|millis| Instant::now() + Duration::from_millis(millis));
-        self.inner().active.push(Active { fault, path, ends });
+        let active = Active::new(fault)?;
+        self.inner().active.push(active);
+        Ok(())
+    }
+
+    /// Puts `faults` in the place of those that are there.
+    ///
+    /// # Errors
+    /// When the path of one is no regular expression; the former faults stay.
+    pub fn replace(&self, faults: Vec<Fault>) -> Result<(), BadFault> {
+        let active = faults.into_iter().map(Active::new).collect::<Result<_, _>>()?;
+        self.inner().active = active;
         Ok(())
     }
 
@@ -205,7 +220,7 @@ impl Faults {
     /// Stops or starts the search engine. While it is down searches answer 500, lineage is stored but answered
     /// with 500, and new entities do not get into the index, not even when it comes back: see [`Self::reindex`].
     pub fn set_search_engine(&self, up: bool) {
-        self.api.state().search_is_down = !up;
+        self.api.state().store.search_is_down = !up;
     }
 
     /// Puts into the search index what was written while the engine was down.

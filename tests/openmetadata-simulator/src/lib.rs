@@ -9,6 +9,22 @@
 //! * [`Running::faults`] to see how it bears what servers do at night;
 //! * [`Running::as_admin`] for what people do meanwhile.
 //!
+//! ```no_run
+//! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! use openmetadata_simulator::{Effect, Fault, Kind, OpenMetadata, Seed, Settings};
+//!
+//! let server = OpenMetadata::start(Settings::of_release("1.8.12".parse()?)).await?;
+//! server.seed(&Seed::default().table("dwh_pg.dwh.sales.orders", &["id", "amount"]))?;
+//! server.faults().add(Fault::once(Effect::DropAfter).on("PUT", "/dashboards$"))?;
+//! // … let the loader load into `server.url()` with `server.token()` …
+//! assert_eq!(server.entities(Kind::Dashboard).len(), 1);
+//! server.clear_requests();
+//! // … load the same again …
+//! assert_eq!(server.writes(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! From a request to its answer: `server` (HTTP, faults, latency) → `api` (route, token, handler) → `schema` (strict
 //! bodies) → `write` (drafts, comparison, versions), `lineage`, `search` or `bulk` → `store` → `render`.
 

@@ -25,11 +25,7 @@ pub(crate) fn end<'a>(
 ) -> Result<&'a Arc<Entity>, Problem> {
     let missing = || Problem::missing(entity_type, id);
     match Kind::of_type(entity_type) {
-        Some(kind) => Uuid::parse_str(id)
-            .ok()
-            .and_then(|id| store.get(id))
-            .filter(|entity| entity.kind == kind)
-            .ok_or_else(missing),
+        Some(kind) => store.get_of(kind, id).ok_or_else(missing),
         None => Err(unknown_type(entity_type).unwrap_or_else(missing)),
     }
 }
@@ -80,7 +76,7 @@ impl Writing<'_> {
         to: &Arc<Entity>,
         details: &Json,
     ) -> Result<(), Problem> {
-        self.actor.may("EditLineage", to.kind)?;
+        self.actor.may("EditLineage")?;
         if self.rules.lineage_drops_columns
             && let Some(gone) = [from, to].into_iter().find(|entity| entity.deleted)
         {
@@ -125,7 +121,7 @@ impl Writing<'_> {
         to: &Arc<Entity>,
         operations: &Json,
     ) -> Result<Vec<u8>, Problem> {
-        self.actor.may("EditLineage", to.kind)?;
+        self.actor.may("EditLineage")?;
         let edge = store.lineage.get(from.id, to.id).ok_or_else(edge_missing)?;
         let mut text = Vec::new();
         write_details(&edge.details, self.rules, &mut text);
@@ -149,7 +145,7 @@ impl Writing<'_> {
         from: &Entity,
         to: &Entity,
     ) -> Result<(), Problem> {
-        self.actor.may("EditLineage", to.kind)?;
+        self.actor.may("EditLineage")?;
         if store.lineage.remove(from.id, to.id) { Ok(()) } else { Err(edge_missing()) }
     }
 
@@ -160,7 +156,7 @@ impl Writing<'_> {
         to: &Entity,
         source: &str,
     ) -> Result<(), Problem> {
-        self.actor.may("EditLineage", to.kind)?;
+        self.actor.may("EditLineage")?;
         for from in store.lineage.upstream(to.id) {
             if store
                 .lineage

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{Actor, INGESTION_BOT};
+use crate::access::INGESTION_BOT;
 use crate::api::Api;
 use crate::catalogue;
 use crate::faults::Faults;
@@ -149,19 +149,14 @@ impl Running {
     }
 
     /// All entities and lineage edges for a comparison of end states: sorted, ids, times and authors left out,
-    /// references as type and FQN. Versions are in; users, teams, bots and data products are not.
+    /// references as type and FQN. Versions are in: loading the same twice must not raise them.
     pub fn catalogue(&self) -> Value {
         catalogue::masked(&self.served.api)
     }
 
-    /// How many entities there are, deleted ones included.
-    pub fn len(&self) -> usize {
-        self.served.api.state().store.len()
-    }
-
-    /// Whether there is nothing; never so, since every server has users.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many entities there are, deleted ones and the server's own users included.
+    pub fn entity_count(&self) -> usize {
+        self.served.api.state().store.count()
     }
 
     /// The newest requests.
@@ -247,7 +242,6 @@ impl Running {
     pub fn replace_token(&self, token: &str) {
         let state = &mut *self.served.api.state();
         if let Some(bot) = state.store.find(Kind::User, INGESTION_BOT) {
-            debug_assert!(Actor::of(bot).bot, "the ingestion bot is a bot");
             state.access.forget(bot.id);
             state.access.set_token(bot, token);
         }

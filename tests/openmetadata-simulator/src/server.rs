@@ -28,6 +28,10 @@ const LARGEST_HEAD: usize = 8 * 1024;
 /// Answers shorter than this are not compressed, as in the real server.
 const SMALLEST_COMPRESSED: usize = 256;
 
+/// How long a request that is under way may take when the simulator stops; one that a fault holds back for an hour
+/// must not keep a test from ending.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// What a connection needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
@@ -111,7 +115,10 @@ async fn connection(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(GRACE, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -56,7 +56,7 @@ impl Call<'_> {
             self.writing().put_lineage(&mut state.store, &body)?;
         }
         // Without a search engine the edge is stored all the same (recorded).
-        if state.search_is_down {
+        if state.store.search_is_down {
             return Err(Problem::Unhandled(ENGINE_DOWN.to_owned()));
         }
         Ok(Answer::empty(200))
@@ -163,7 +163,7 @@ impl Call<'_> {
             size: number("size", 10)?,
         };
         let state = self.api.state();
-        if state.search_is_down {
+        if state.store.search_is_down {
             return Err(Problem::Unhandled(ENGINE_DOWN.to_owned()));
         }
         let view = self.view(&state.store, Fields::All, Include::Live);

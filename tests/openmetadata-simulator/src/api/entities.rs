@@ -1,4 +1,4 @@
-//! Handlers of the entity collections.
+//! Handlers that read entities: one, a page, the versions, the columns.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Action, Call, cursor};
-use crate::bulk;
 use crate::entity::Entity;
 use crate::fqn;
 use crate::http::Answer;
@@ -18,7 +17,6 @@ use crate::render::writer::{Object, list, string};
 use crate::render::{Fields, View};
 use crate::schema;
 use crate::store::{Include, Listing, Page, Store};
-use crate::write::{Writing, Written};
 
 /// The largest page.
 const LIMIT: i64 = 1_000_000;
@@ -28,12 +26,6 @@ impl Call<'_> {
         self.route.kind.ok_or(Problem::Route(404))
     }
 
-    /// The body, bound to the kind's Create request and validated.
-    fn create_body(&self, kind: Kind) -> Result<Json, Problem> {
-        let body = schema::read(kind.create_class(), self.request.body, self.rules())?;
-        self.valid(kind.create_class(), &body).map(|()| body)
-    }
-
     /// The messages of bean validation as one 400.
     pub(super) fn valid(&self, class: &schema::Class, body: &Json) -> Result<(), Problem> {
         let prefix = if self.rules().query_param_wording { "query param " } else { "" };
@@ -41,44 +33,8 @@ impl Call<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(Problem::Bad(format!("[{}]", wrong.join(", ")))) }
     }
 
-    pub(super) fn create(&self) -> Result<Answer, Problem> {
-        let kind = self.kind()?;
-        let body = self.create_body(kind)?;
-        let state = &mut *self.api.state();
-        let written = self.writing().create(&mut state.store, kind, body)?;
-        self.after_create(state, &written);
-        Ok(self.written(&state.store, &written))
-    }
-
-    pub(super) fn put(&self) -> Result<Answer, Problem> {
-        let kind = self.kind()?;
-        let body = self.create_body(kind)?;
-        let state = &mut *self.api.state();
-        let written = self.writing().put(&mut state.store, kind, body)?;
-        self.after_create(state, &written);
-        Ok(self.written(&state.store, &written))
-    }
-
-    fn after_create(&self, state: &mut super::State, written: &Written) {
-        if !written.created {
-            return;
-        }
-        let entity = &written.answer;
-        if state.search_is_down {
-            state.store.unindexed.insert(entity.id);
-        }
-        if entity.kind == Kind::User && entity.plain_flag("isBot") {
-            state.access.make_token(entity);
-        }
-    }
-
-    fn written(&self, store: &Store, written: &Written) -> Answer {
-        let status = if written.created { 201 } else { 200 };
-        self.shown(store, &written.answer, status)
-    }
-
     /// An entity with everything, as writes answer it.
-    fn shown(&self, store: &Store, entity: &Entity, status: u16) -> Answer {
+    pub(super) fn shown(&self, store: &Store, entity: &Entity, status: u16) -> Answer {
         let view = View { fresh: true, ..self.view(store, Fields::All, Include::All) };
         let mut out = Vec::new();
         view.entity(entity, &mut out);
@@ -90,14 +46,7 @@ impl Call<'_> {
         let kind = self.kind()?;
         let by_name = self.route.pattern.starts_with("name/");
         let asked = self.segment(usize::from(by_name));
-        let found = if by_name {
-            store.find(kind, asked)
-        } else {
-            Uuid::parse_str(asked)
-                .ok()
-                .and_then(|id| store.get(id))
-                .filter(|entity| entity.kind == kind)
-        };
+        let found = if by_name { store.find(kind, asked) } else { store.get_of(kind, asked) };
         found
             .filter(|entity| include.admits(entity.deleted))
             .map(Arc::clone)
@@ -149,7 +98,7 @@ impl Call<'_> {
         Ok(self.with_etag(Answer::raw_json(200, out), &entity))
     }
 
-    fn with_etag(&self, answer: Answer, entity: &Entity) -> Answer {
+    pub(super) fn with_etag(&self, answer: Answer, entity: &Entity) -> Answer {
         if self.rules().etag { answer.with_header("etag", etag(entity)) } else { answer }
     }
 
@@ -259,101 +208,6 @@ impl Call<'_> {
         Scope::All
     }
 
-    pub(super) fn patch(&self) -> Result<Answer, Problem> {
-        let operations = schema::parse(self.request.body, self.rules())?;
-        let state = &mut *self.api.state();
-        let stored = self.named(&state.store, Include::Live)?;
-        if self.rules().etag
-            && let Some(wanted) = self.request.if_match
-            && wanted != etag(&stored)
-        {
-            return Err(Problem::Modified(format!(
-                "The entity has been modified. Current ETag: {}. Please refresh and retry with the latest version.",
-                etag(&stored)
-            )));
-        }
-        let mut text = Vec::new();
-        let view = View { fresh: true, ..self.view(&state.store, Fields::All, Include::All) };
-        view.entity(&stored, &mut text);
-        let document = schema::parse(&text, self.rules())?;
-        let patched = self.writing().patch(&mut state.store, &stored, document, &operations)?;
-        Ok(self.with_etag(self.shown(&state.store, &patched, 200), &patched))
-    }
-
-    pub(super) fn delete(&self) -> Result<Answer, Problem> {
-        let state = &mut *self.api.state();
-        let entity = self.named(&state.store, Include::All)?;
-        let (hard, recursive) = (self.request.flag("hardDelete"), self.request.flag("recursive"));
-        // What is shown are the relations that the entity had.
-        let before = self.shown(&state.store, &entity, 200);
-        let deleted = self.writing().delete(&mut state.store, &entity, hard, recursive)?;
-        Ok(if hard { before } else { self.shown(&state.store, &deleted, 200) })
-    }
-
-    pub(super) fn delete_later(&self) -> Result<Answer, Problem> {
-        let kind = self.kind()?;
-        let state = &mut *self.api.state();
-        let id = self.segment(1);
-        let entity = Uuid::parse_str(id)
-            .ok()
-            .and_then(|id| state.store.get(id))
-            .filter(|entity| entity.kind == kind)
-            .map(Arc::clone)
-            .ok_or_else(|| Problem::missing(kind.entity_type(), id))?;
-        let (hard, recursive) = (self.request.flag("hardDelete"), self.request.flag("recursive"));
-        self.writing().delete(&mut state.store, &entity, hard, recursive)?;
-        let mut out = Vec::new();
-        let mut object = Object::new(&mut out);
-        object.text("jobId", &Uuid::new_v4().to_string());
-        object.text("message", &format!("Delete operation initiated for {}", entity.name));
-        object.text("entityName", &entity.name);
-        object.flag("hardDelete", hard);
-        object.flag("recursive", recursive);
-        object.end();
-        Ok(Answer::raw_json(202, out))
-    }
-
-    pub(super) fn restore(&self) -> Result<Answer, Problem> {
-        let kind = self.kind()?;
-        let body = schema::parse(self.request.body, self.rules())?;
-        let id = body.text_of("id").unwrap_or_default();
-        let state = &mut *self.api.state();
-        let entity = Uuid::parse_str(&id)
-            .ok()
-            .and_then(|id| state.store.get(id))
-            .filter(|entity| entity.kind == kind)
-            .map(Arc::clone)
-            .ok_or_else(|| Problem::missing(kind.entity_type(), &id))?;
-        let restored = self.writing().restore(&mut state.store, &entity)?;
-        Ok(self.shown(&state.store, &restored, 200))
-    }
-
-    pub(super) fn bulk(&self) -> Result<Answer, Problem> {
-        let kind = self.kind()?;
-        let rows = schema::read_list(kind.create_class(), self.request.body, self.rules())?;
-        let count = rows.len();
-        let of_two = self.rules().bulk_of_two;
-        let override_metadata = of_two && self.request.flag("overrideMetadata");
-        let writing = Writing {
-            override_metadata,
-            skip_equal_hash: of_two && !override_metadata,
-            ..self.writing()
-        };
-        let state = &mut *self.api.state();
-        let outcome = writing.bulk(&mut state.store, kind, rows);
-        if self.request.flag("async") {
-            return Ok(Answer::raw_json(202, bulk::accepted(count, self.rules())));
-        }
-        Ok(Answer::raw_json(200, outcome))
-    }
-
-    pub(super) fn delete_stale(&self) -> Result<Answer, Problem> {
-        let body = schema::parse(self.request.body, self.rules())?;
-        let state = &mut *self.api.state();
-        let outcome = self.writing().delete_stale(&mut state.store, self.kind()?, &body)?;
-        Ok(Answer::raw_json(200, outcome))
-    }
-
     pub(super) fn versions(&self) -> Result<Answer, Problem> {
         let state = self.api.state();
         let entity = self.named(&state.store, Include::All)?;
@@ -439,6 +293,7 @@ impl Call<'_> {
         matches!(
             self.route.action,
             Action::PutLineageByName
+                | Action::PatchEdgeByName
                 | Action::DeleteEdgeByName
                 | Action::DeleteSourceByName
                 | Action::GetEdgeByName
@@ -454,7 +309,7 @@ enum Scope {
     Of(Listing),
 }
 
-fn etag(entity: &Entity) -> String {
+pub(super) fn etag(entity: &Entity) -> String {
     let mut hasher = DefaultHasher::new();
     (entity.id, entity.version.0, entity.updated_at).hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())

@@ -6,6 +6,7 @@ mod entities;
 mod people;
 mod route;
 mod system;
+mod writes;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,8 +31,6 @@ pub(crate) const PAGE: &str =
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) access: Access,
-    /// While set, searches fail, lineage is stored but answered with an error, and new entities are not found.
-    pub(crate) search_is_down: bool,
 }
 
 /// The server without its transport.
@@ -170,7 +169,7 @@ impl Call<'_> {
             A::TypeByName => self.type_by_name(),
             A::AddCustomProperty => self.add_custom_property(),
             A::PutLineage | A::PutLineageByName => self.put_lineage(),
-            A::PatchEdge => self.patch_edge(),
+            A::PatchEdge | A::PatchEdgeByName => self.patch_edge(),
             A::DeleteEdge | A::DeleteEdgeByName => self.delete_edge(),
             A::DeleteSource | A::DeleteSourceByName => self.delete_source(),
             A::GetEdge | A::GetEdgeByName => self.get_edge(),

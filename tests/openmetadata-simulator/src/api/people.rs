@@ -1,8 +1,9 @@
 //! Handlers of users, tokens and permissions, and the first users of a new server.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Api, Call, State};
@@ -25,7 +26,7 @@ pub(crate) const ADMIN: &str = "admin";
 pub(super) fn first_users(state: &mut State, settings: &Settings, rules: &Rules, now: i64) {
     let email = rules.admin_email();
     let domain = email.split('@').nth(1).unwrap_or_default();
-    let actor = bootstrap_actor();
+    let actor = Actor::administrator();
     let writing =
         Writing { rules, actor: &actor, now, override_metadata: false, skip_equal_hash: false };
     let mut make = |kind, body: serde_json::Value| {
@@ -49,8 +50,8 @@ pub(super) fn first_users(state: &mut State, settings: &Settings, rules: &Rules,
         Kind::Classification,
         serde_json::json!({"name": "Certification", "description": "Certification.", "mutuallyExclusive": true}),
     );
-    for (name, metal) in [("Gold", "Gold"), ("Silver", "Silver"), ("Bronze", "Bronze")] {
-        let description = format!("{metal} certified data asset.");
+    for name in ["Gold", "Silver", "Bronze"] {
+        let description = format!("{name} certified data asset.");
         make(
             Kind::Tag,
             serde_json::json!({"classification": "Certification", "name": name, "description": description}),
@@ -61,37 +62,6 @@ pub(super) fn first_users(state: &mut State, settings: &Settings, rules: &Rules,
     }
     if let Some(admin) = admin {
         state.access.set_password(admin.id, ADMIN);
-    }
-}
-
-/// The author of what is there before the first request.
-fn bootstrap_actor() -> Actor {
-    let mut entity = blank_user();
-    entity.plain.push(("isAdmin", Json::Bool(true)));
-    Actor::of(&entity)
-}
-
-fn blank_user() -> Entity {
-    Entity {
-        id: Uuid::nil(),
-        kind: Kind::User,
-        deleted: false,
-        version: crate::entity::Version::FIRST,
-        updated_at: 0,
-        updated_by: ADMIN.into(),
-        name: ADMIN.into(),
-        fqn: ADMIN.into(),
-        display_name: None,
-        description: None,
-        parent: None,
-        plain: Vec::new(),
-        columns: Vec::new(),
-        charts: Vec::new(),
-        data_models: Vec::new(),
-        dashboards: Vec::new(),
-        extras: None,
-        change: None,
-        last_change: None,
     }
 }
 
@@ -142,7 +112,7 @@ pub(super) fn sign_up(api: &Api, request: &Request<'_>, now: i64) -> Result<Answ
             format!("{}{}", text("firstName"), text("lastName")).as_str().into(),
         ),
     ]);
-    let actor = bootstrap_actor();
+    let actor = Actor::administrator();
     let writing = Writing {
         rules: &api.rules,
         actor: &actor,
@@ -171,12 +141,7 @@ impl Call<'_> {
     /// The user that the second segment names by id.
     fn user(&self, store: &Store) -> Result<Arc<Entity>, Problem> {
         let id = self.segment(1);
-        Uuid::parse_str(id)
-            .ok()
-            .and_then(|id| store.get(id))
-            .filter(|user| user.kind == Kind::User)
-            .map(Arc::clone)
-            .ok_or_else(|| Problem::missing("user", id))
+        store.get_of(Kind::User, id).map(Arc::clone).ok_or_else(|| Problem::missing("user", id))
     }
 
     /// The token of a bot, as it was made last.
@@ -208,7 +173,7 @@ impl Call<'_> {
 
     /// A new token. Newer releases answer its encrypted form, which opens nothing: it is to be read again.
     pub(super) fn generate_token(&self) -> Result<Answer, Problem> {
-        self.actor.may("EditUsers", Kind::User)?;
+        self.actor.may("EditUsers")?;
         let State { store, access, .. } = &mut *self.api.state();
         let user = self.user(store)?;
         let token = access.make_token(&user);
@@ -255,8 +220,7 @@ impl Call<'_> {
                         "EditOwners" => self.rules().bot_keeps_owners,
                         _ => false,
                     };
-                let allowed =
-                    self.actor.may(operation, Kind::User).is_ok() || operation.starts_with("View");
+                let allowed = self.actor.may(operation).is_ok() || operation.starts_with("View");
                 let access = match (denied, allowed) {
                     (true, _) => "deny",
                     (false, true) => "allow",

@@ -42,6 +42,7 @@ pub(crate) enum Action {
     PutLineage,
     PutLineageByName,
     PatchEdge,
+    PatchEdgeByName,
     DeleteEdge,
     DeleteEdgeByName,
     DeleteSource,
@@ -172,7 +173,7 @@ fn other_pattern(below: &[&str], rules: &Rules) -> Option<(&'static str, Methods
 fn lineage_pattern(below: &[&str], rules: &Rules) -> Option<(&'static str, Methods)> {
     use Action::{
         DeleteEdge, DeleteEdgeByName, DeleteSource, DeleteSourceByName, GetEdge, GetEdgeByName,
-        Lineage, LineageByName, PatchEdge, PutLineage, PutLineageByName,
+        Lineage, LineageByName, PatchEdge, PatchEdgeByName, PutLineage, PutLineageByName,
     };
     let edges = rules.lineage_edges;
     Some(match below {
@@ -192,7 +193,7 @@ fn lineage_pattern(below: &[&str], rules: &Rules) -> Option<(&'static str, Metho
         }
         [_, "name", _, _, "name", _] if rules.lineage_by_name => (
             "lineage/{type}/name/{fqn}/{type}/name/{fqn}",
-            &[("PUT", PutLineageByName), ("DELETE", DeleteEdgeByName)],
+            &[("PUT", PutLineageByName), ("PATCH", PatchEdgeByName), ("DELETE", DeleteEdgeByName)],
         ),
         [_, "name", _, _, "name", _] if edges => {
             ("lineage/{type}/name/{fqn}/{type}/name/{fqn}", &[("DELETE", DeleteEdgeByName)])

@@ -55,6 +55,46 @@ fn properties_by_release() {
     check(&CREATE_DATA_MODEL, "dataProducts", Some("1.2.0"), Some("2.0.7"));
 }
 
+/// The tables of `openmetadata-versions.md`, which lies next to the project, not in it: `Y` where a release's
+/// request has the field.
+#[test]
+fn properties_are_those_of_the_tables() {
+    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/openmetadata-versions.md");
+    let Ok(text) = std::fs::read_to_string(tables) else {
+        println!("the tables of the request models: skipped, they are not there");
+        return;
+    };
+    for (title, class) in [
+        ("CreateDashboardRequest", &CREATE_DASHBOARD),
+        ("CreateChartRequest", &CREATE_CHART),
+        ("CreateDashboardDataModelRequest", &CREATE_DATA_MODEL),
+    ] {
+        let section = text.split("## ").find(|section| section.starts_with(title)).expect(title);
+        let rows: Vec<Vec<&str>> = section
+            .lines()
+            .filter(|line| line.starts_with('|') && !line.starts_with("|--"))
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        let (head, rows) = rows.split_first().expect("a table");
+        for (column, release) in head.iter().enumerate().skip(1) {
+            let rules = rules(&format!("{release}.1"));
+            let mut listed: Vec<&str> =
+                rows.iter().filter(|row| row[column] == "Y").map(|row| row[0]).collect();
+            let mut known: Vec<&str> = class
+                .fields
+                .iter()
+                .filter(|field| field.known(&rules))
+                .map(|field| field.name)
+                .collect();
+            // A getter of the interface, which the Python models do not have.
+            known.retain(|name| *name != "reviewers");
+            listed.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(known, listed, "{title} {release}");
+        }
+    }
+}
+
 #[test]
 fn names() {
     fn check(release: &str, name: &str, expected: &[&str]) {

@@ -51,7 +51,9 @@ pub(crate) struct Store {
     tables_by_name: HashMap<Box<str>, Vec<Uuid>>,
     people_by_email: HashMap<Box<str>, Vec<Uuid>>,
     pub(crate) lineage: Lineage,
-    /// Written while the search engine was down and so not found until a reindex.
+    /// While set, searches fail, lineage is stored but answered with an error, and new entities are not found.
+    pub(crate) search_is_down: bool,
+    /// Created while the search engine was down and so not found until a reindex.
     pub(crate) unindexed: HashSet<Uuid>,
     /// Custom properties per entity type.
     pub(crate) custom_properties: HashMap<Box<str>, Vec<Box<str>>>,
@@ -59,12 +61,18 @@ pub(crate) struct Store {
 
 impl Store {
     /// How many entities there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.records.len()
     }
 
     pub(crate) fn get(&self, id: Uuid) -> Option<&Arc<Entity>> {
         self.records.get(&id).map(|record| &record.current)
+    }
+
+    /// The entity of `kind` whose id is written `id`.
+    pub(crate) fn get_of(&self, kind: Kind, id: &str) -> Option<&Arc<Entity>> {
+        let id = Uuid::parse_str(id).ok()?;
+        self.get(id).filter(|entity| entity.kind == kind)
     }
 
     pub(crate) fn find(&self, kind: Kind, fqn: &str) -> Option<&Arc<Entity>> {
@@ -85,6 +93,9 @@ impl Store {
             self.by_parent.entry((parent, kind)).or_default().insert(&entity);
         }
         self.index(&entity);
+        if self.search_is_down {
+            self.unindexed.insert(id);
+        }
         let record = Record { current: Arc::clone(&entity), history: Vec::new() };
         self.records.insert(id, record);
         entity
@@ -106,6 +117,10 @@ impl Store {
             Former::IsDroppedWithItsPredecessor => {
                 record.history.pop();
             }
+        }
+        if old.plain_text("email") != entity.plain_text("email") {
+            self.unindex(&old);
+            self.index(&entity);
         }
         if old.deleted != entity.deleted {
             self.by_kind.entry(entity.kind).or_default().move_to(&entity);

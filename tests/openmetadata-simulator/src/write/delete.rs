@@ -20,7 +20,7 @@ impl Writing<'_> {
         hard: bool,
         recursive: bool,
     ) -> Result<Arc<Entity>, Problem> {
-        self.actor.may("Delete", entity.kind)?;
+        self.actor.may("Delete")?;
         if hard && entity.is_poisoned() {
             return Err(Problem::Unhandled("null".to_owned()));
         }
@@ -85,7 +85,7 @@ impl Writing<'_> {
         store: &mut Store,
         entity: &Arc<Entity>,
     ) -> Result<Arc<Entity>, Problem> {
-        self.actor.may("EditAll", entity.kind)?;
+        self.actor.may("EditAll")?;
         if !entity.deleted {
             return Err(if self.rules.plain_errors {
                 Problem::Unhandled(

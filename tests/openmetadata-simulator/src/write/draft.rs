@@ -144,10 +144,9 @@ impl Drafting<'_> {
     /// The live entity that an EntityReference names by its id.
     pub(super) fn referenced(&self, kind: Kind, reference: &Json) -> Result<&Arc<Entity>, Problem> {
         let id = reference.text_of("id").unwrap_or_default();
-        Uuid::parse_str(&id)
-            .ok()
-            .and_then(|id| self.store.get(id))
-            .filter(|entity| entity.kind == kind && !entity.deleted)
+        self.store
+            .get_of(kind, &id)
+            .filter(|entity| !entity.deleted)
             .ok_or_else(|| Problem::missing(kind.entity_type(), &id))
     }
 

@@ -54,7 +54,7 @@ impl Writing<'_> {
         body: Json,
     ) -> Result<Written, Problem> {
         let draft = self.drafting(store).created(kind, body)?;
-        self.actor.may("Create", kind)?;
+        self.actor.may("Create")?;
         if store.find(kind, &draft.fqn).is_some() {
             return Err(Problem::Exists);
         }
@@ -71,12 +71,12 @@ impl Writing<'_> {
         let draft = self.drafting(store).created(kind, body)?;
         match store.find(kind, &draft.fqn) {
             None => {
-                self.actor.may("Create", kind)?;
+                self.actor.may("Create")?;
                 Ok(Written { answer: self.store_new(store, draft)?, created: true })
             }
             Some(stored) => {
                 let stored = Arc::clone(stored);
-                self.actor.may("EditAll", kind)?;
+                self.actor.may("EditAll")?;
                 Ok(Written { answer: self.update(store, &stored, draft)?, created: false })
             }
         }
