@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
@@ -46,6 +47,8 @@ pub(super) struct Core {
     /// Apps that got a new or restored chart or data model since their dashboard was written, which
     /// may have to be linked to it again.
     relink: Mutex<HashSet<u128>>,
+    /// The server refused a PATCH, which was said once.
+    pub(super) patch_refused: AtomicBool,
     /// The server said that it has no bulk requests after all.
     pub(super) no_bulk: AtomicBool,
     /// Whether edges from data models may carry columns, once that is known.
@@ -87,6 +90,7 @@ impl Core {
             users: Mutex::new(users),
             projects: Mutex::default(),
             relink: Mutex::default(),
+            patch_refused: AtomicBool::new(false),
             no_bulk: AtomicBool::new(false),
             model_columns,
         }
@@ -197,7 +201,7 @@ impl Core {
             Failure::Stopped => {
                 Ok(Outcome::Waiting { reason: "the loader stops before it was done".to_owned() })
             }
-            Failure::Fatal(fatal) => Err(fatal),
+            Failure::Fatal { message, exit_code } => Err(Fatal { message, exit_code }),
             Failure::Forbidden(message) => Err(self.client.forbidden(what, &message)),
             Failure::Missing(message) => {
                 Ok(Outcome::Waiting { reason: format!("cannot {what} yet: {message}") })
@@ -209,6 +213,17 @@ impl Core {
                 Ok(Outcome::Rejected { reason: format!("cannot {what}: {message}") })
             }
         }
+    }
+
+    /// Runs futures, some at a time, and returns their results in order, or the first error. They are
+    /// made beforehand: a stream that makes them from references would not be `Send`.
+    pub(super) async fn concurrently<T, E, F>(&self, futures: Vec<F>) -> Result<Vec<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        // More than requests may be in flight, so that those are never too few.
+        let at_a_time = self.client.max_concurrency() * 2;
+        stream::iter(futures).buffered(at_a_time).try_collect().await
     }
 
     /// Counts outcomes.

@@ -87,7 +87,7 @@ impl OpenMetadataSink {
             tracing::warn!(
                 service = service.name,
                 "this version of OpenMetadata does not list the data models of a service whose name \
-                 has a dot; choose a `source.serviceName` without"
+                 has a dot, so each is asked for by name; a `source.serviceName` without is faster"
             );
         }
         let user = read_user(&client).await.map_err(|failure| stopped(&client, failure))?;
@@ -154,7 +154,7 @@ impl OpenMetadataSink {
         let core = &self.core;
         place(&mut outcomes, &entities, entities::upsert(core, &bare(&entities)).await?);
         place(&mut outcomes, &edges, lineage::upsert(core, &bare(&edges)).await?);
-        place(&mut outcomes, &gone_edges, delete::edges(core, &bare(&gone_edges)).await?);
+        place(&mut outcomes, &gone_edges, lineage::delete(core, &bare(&gone_edges)).await?);
         place(&mut outcomes, &gone_entities, delete::entities(core, &bare(&gone_entities)).await?);
         let lost = || Outcome::Waiting { reason: "the change was not applied".to_owned() };
         let outcomes: Vec<_> = outcomes.into_iter().map(|o| o.unwrap_or_else(lost)).collect();
@@ -218,7 +218,7 @@ fn place(outcomes: &mut [Option<Outcome>], group: &[(usize, &Item)], results: Ve
 /// What went wrong outside of single changes ends the process.
 fn stopped(client: &Client, failure: Failure) -> Fatal {
     match failure {
-        Failure::Fatal(fatal) => fatal,
+        Failure::Fatal { message, exit_code } => Fatal { message, exit_code },
         Failure::Forbidden(message) => client.forbidden("read the service", &message),
         Failure::Stopped => Fatal {
             message: format!("stopped while waiting for OpenMetadata at `{}`", client.base()),
@@ -236,7 +236,7 @@ fn stopped(client: &Client, failure: Failure) -> Fatal {
 }
 
 async fn read_version(client: &Client, refuse_unknown: bool) -> Result<Version, Failure> {
-    let fatal = |message: String| Failure::Fatal(Fatal { message, exit_code: 3 });
+    let fatal = |message: String| Failure::from(Fatal { message, exit_code: 3 });
     let answer = client.get("/system/version".to_owned(), Vec::new()).await?;
     let text = answer.as_ref().and_then(|answer| answer.body.get("version")?.as_str());
     let Some(text) = text else {

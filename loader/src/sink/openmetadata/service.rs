@@ -31,7 +31,7 @@ pub(super) async fn ensure(
     };
     let kind = answer.body.get("serviceType").and_then(Value::as_str).unwrap_or_default();
     if !matches!(kind, "QlikSense" | "QlikCloud" | "CustomDashboard") {
-        return Err(Failure::Fatal(Fatal {
+        return Err(Failure::from(Fatal {
             message: format!(
                 "dashboard service `{}` in OpenMetadata is of type `{kind}`; choose another \
                  `source.serviceName`",
@@ -41,7 +41,7 @@ pub(super) async fn ensure(
         }));
     }
     if answer.body.get("deleted").and_then(Value::as_bool) == Some(true) {
-        return Err(Failure::Fatal(Fatal {
+        return Err(Failure::from(Fatal {
             message: format!(
                 "dashboard service `{}` is deleted in OpenMetadata; restore it there, delete it for \
                  good, or choose another `source.serviceName`",
@@ -66,9 +66,9 @@ async fn create(
             Ok(())
         }
         Err(Failure::Forbidden(message)) => {
-            Err(Failure::Fatal(client.forbidden("create a dashboard service", &message)))
+            Err(Failure::from(client.forbidden("create a dashboard service", &message)))
         }
-        Err(Failure::Refused(message) | Failure::Missing(message)) => Err(Failure::Fatal(Fatal {
+        Err(Failure::Refused(message) | Failure::Missing(message)) => Err(Failure::from(Fatal {
             message: format!(
                 "OpenMetadata does not take the dashboard service `{}` (`source.serviceName`): \
                      {message}",

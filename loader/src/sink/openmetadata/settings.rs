@@ -45,6 +45,9 @@ pub struct ServerSettings {
     /// How long a refused token is tried again: a server caches a bot's token for two minutes and
     /// refuses a fresh one meanwhile (seen). Default 150 s.
     pub token_grace: Duration,
+    /// How long [`connect`](super::OpenMetadataSink::connect) waits for a server that does not answer.
+    /// Default `None`: without end.
+    pub patience: Option<Duration>,
     /// Tries of one body that the server answers with 500 while it answers others. Default 4.
     pub server_error_tries: u32,
 }
@@ -166,6 +169,7 @@ impl ServerSettings {
             max_concurrency: 8,
             backoff: (Duration::from_millis(500), Duration::from_secs(60)),
             token_grace: Duration::from_secs(150),
+            patience: None,
             server_error_tries: 4,
         }
     }

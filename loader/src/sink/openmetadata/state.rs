@@ -167,6 +167,13 @@ impl Directory {
         if wanted == 0 || shelf.complete.load(Ordering::Acquire) {
             return Ok(());
         }
+        // The list of such a service is empty though it is not (seen on 1.2).
+        if kind == Kind::DataModel
+            && naming.features.model_fqn_unquoted_service
+            && naming.service.contains('.')
+        {
+            return Ok(());
+        }
         let lookups = shelf.lookups.fetch_add(wanted, Ordering::Relaxed) + wanted;
         let mut total = shelf.listing.lock().await;
         if shelf.complete.load(Ordering::Acquire) || shelf.unlistable.load(Ordering::Relaxed) {

@@ -57,7 +57,15 @@ impl Tags {
             if !self.is_known(&name) {
                 let _guard = self.creating.lock().await;
                 if !self.is_known(&name) {
-                    self.ensure(client, &name, tag, &fqn).await?;
+                    match self.ensure(client, &name, tag, &fqn).await {
+                        Ok(()) => {}
+                        // One odd name is no reason to do without the whole entity.
+                        Err(Failure::Refused(message)) => {
+                            tracing::warn!(tag, %message, "OpenMetadata does not take a tag");
+                            continue;
+                        }
+                        Err(failure) => return Err(failure),
+                    }
                 }
             }
             resolved.push(fqn);
@@ -127,7 +135,7 @@ impl Tags {
     async fn create(&self, client: &Client, path: &str, body: &Value) -> Result<(), Failure> {
         match client.send(&Call::put(path.to_owned(), body)).await {
             Ok(_) => Ok(()),
-            Err(Failure::Forbidden(message)) => Err(Failure::Fatal(client.forbidden(
+            Err(Failure::Forbidden(message)) => Err(Failure::from(client.forbidden(
                 "create tags (or switch them off with `includeTags: false`)",
                 &message,
             ))),

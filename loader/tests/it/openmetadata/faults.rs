@@ -122,6 +122,18 @@ async fn a_denied_operation_ends_everything() {
 }
 
 #[tokio::test]
+async fn a_server_without_bulk_requests_gets_single_ones() {
+    let world = World::new("1.12.6").await;
+    let sink = world.sink().await;
+    let fault = Fault::once(status(404)).on("PUT", "/bulk$").times(1_000_000);
+    world.server.faults().add(fault).expect("a fault");
+    let charts: Vec<Event> =
+        (0..20).map(|i| Event::Chart(Box::new(site::chart("app-1", &format!("c{i}"))))).collect();
+    assert_eq!(apply(&sink, &upserts(&charts)).await, vec![Outcome::Created; 20]);
+    assert_eq!(world.server.request_counts().get("PUT /charts/bulk"), Some(&1));
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_wait() {
     let world = World::new("1.12.6").await;
     let stop = tokio_util::sync::CancellationToken::new();

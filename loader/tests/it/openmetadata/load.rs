@@ -1,6 +1,6 @@
 //! Loading a site, once and again.
 
-use loader::sink::Outcome;
+use loader::sink::{Outcome, openmetadata::OpenMetadataSink};
 use openmetadata_simulator::{Kind, Seed};
 use schemas::{Event, event::DataType};
 use serde_json::{Value, json};
@@ -307,14 +307,79 @@ async fn a_chart_that_somebody_deleted_is_linked_again() {
         let world = World::new(version).await;
         let events = site::site();
         world.load(&events).await;
-        let chart = world.entity(Kind::Chart, "prod.app-1_c1");
-        let path = format!("/charts/{}?hardDelete={hard}", chart["id"].as_str().expect("an id"));
-        assert_eq!(world.server.as_admin("DELETE", &path, None).0, 200);
+        let fqns = ["prod.app-1_c1", "prod.app-2_c1"];
+        for fqn in fqns {
+            let chart = world.entity(Kind::Chart, fqn);
+            let id = chart["id"].as_str().expect("an id");
+            let path = format!("/charts/{id}?hardDelete={hard}");
+            assert_eq!(world.server.as_admin("DELETE", &path, None).0, 200);
+        }
         world.load(&events).await;
-        let app = world.entity(Kind::Dashboard, "prod.app-1");
-        assert!(names(&app["charts"]).contains(&"prod.app-1_c1"), "{version} {hard}");
-        assert_eq!(world.entity(Kind::Chart, "prod.app-1_c1")["deleted"], json!(false));
+        for (fqn, app) in fqns.into_iter().zip(["prod.app-1", "prod.app-2"]) {
+            let app = world.entity(Kind::Dashboard, app);
+            assert!(names(&app["charts"]).contains(&fqn), "{version} {hard}");
+            assert_eq!(world.entity(Kind::Chart, fqn)["deleted"], json!(false));
+        }
         world.load_unchanged(&events).await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_with_a_dot_in_its_name() {
+    for version in ["1.2.5", "1.8.12", "1.12.6", "2.0.7"] {
+        let world = World::new(version).await;
+        let rename = |text: &str| text.replacen("prod/", "q.prod/", 1);
+        let events: Vec<Event> = site::site()
+            .into_iter()
+            .map(|mut event| {
+                match &mut event {
+                    Event::Dashboard(e) => {
+                        e.service = "q.prod".into();
+                        for key in &mut e.data_model_keys {
+                            *key = rename(key);
+                        }
+                    }
+                    Event::Chart(e) => e.service = "q.prod".into(),
+                    Event::DataModel(e) => e.service = "q.prod".into(),
+                    Event::Lineage(e) => e.service = "q.prod".into(),
+                    Event::Run(_) => {}
+                }
+                event
+            })
+            .collect();
+        let mut settings = world.settings();
+        settings.service.name = "q.prod".to_owned();
+        let load = async || {
+            let stop = tokio_util::sync::CancellationToken::new();
+            let connected = OpenMetadataSink::connect(settings.clone(), stop).await;
+            apply(&connected.expect("the sink connects"), &upserts(&events)).await
+        };
+        let outcomes = load().await;
+        assert!(
+            !outcomes
+                .iter()
+                .any(|o| matches!(o, Outcome::Waiting { .. } | Outcome::Rejected { .. })),
+            "{outcomes:?}"
+        );
+        world.server.clear_requests();
+        assert_eq!(load().await, vec![Outcome::Unchanged; events.len()], "{version}");
+        assert_eq!(world.server.writes(), 0, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_sink_can_be_shared_by_tasks() {
+    let world = World::new("1.12.6").await;
+    let sink = std::sync::Arc::new(world.sink().await);
+    let tasks: Vec<_> = ["app-1", "app-2", "app-3"]
+        .into_iter()
+        .map(|app| {
+            let sink = std::sync::Arc::clone(&sink);
+            tokio::spawn(async move { apply(&sink, &upserts(&site::app(app)[..7])).await })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic"), vec![Outcome::Created; 7]);
     }
 }
 

@@ -8,6 +8,7 @@ mod lineage;
 mod load;
 mod site;
 mod tables;
+mod tls;
 
 use std::time::Duration;
 

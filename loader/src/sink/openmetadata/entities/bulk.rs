@@ -5,7 +5,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::Value;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
         core::Core,
         map::Kind,
     },
-    in_flight, naming,
+    naming,
     write::{self, Row},
 };
 use crate::sink::{Fatal, Outcome};
@@ -40,11 +40,8 @@ pub(super) async fn write_all(core: &Core, rows: Rows) -> Result<Outcomes, Fatal
     } else {
         requests = rows.into_iter().map(|row| vec![row]).collect();
     }
-    let written: Vec<Outcomes> = stream::iter(requests)
-        .map(|rows| write(core, rows))
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
+    let writes = requests.into_iter().map(|rows| write(core, rows)).collect();
+    let written: Vec<Outcomes> = core.concurrently(writes).await?;
     Ok(written.into_iter().flatten().collect())
 }
 
@@ -60,8 +57,11 @@ fn write(core: &Core, mut rows: Rows) -> BoxFuture<'_, Result<Outcomes, Fatal>> 
         match core.client.send(&call).await {
             Ok(answer) => Ok(with_answer(core, rows, &answer.body).await?),
             Err(Failure::Missing(message)) => {
-                tracing::warn!(%message, "the server has no bulk requests");
-                core.no_bulk.store(true, Ordering::Relaxed);
+                // A reference that is missing fails its row only, so this is the path itself.
+                if !message.contains("instance for") {
+                    tracing::warn!(%message, "the server has no bulk requests");
+                    core.no_bulk.store(true, Ordering::Relaxed);
+                }
                 one_by_one(core, rows).await
             }
             // One row that the server cannot read is enough to have all refused (seen).
@@ -97,7 +97,8 @@ async fn with_answer(core: &Core, rows: Rows, answer: &Value) -> Result<Outcomes
 }
 
 async fn one_by_one(core: &Core, rows: Rows) -> Result<Outcomes, Fatal> {
-    stream::iter(rows)
+    let writes = rows
+        .into_iter()
         .map(|(index, row)| async move {
             let what = naming(&row.draft);
             match write::put(core, row).await {
@@ -105,9 +106,8 @@ async fn one_by_one(core: &Core, rows: Rows) -> Result<Outcomes, Fatal> {
                 Err(failure) => Ok((index, core.outcome(&what, failure)?)),
             }
         })
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await
+        .collect();
+    core.concurrently(writes).await
 }
 
 /// Qualified names of the rows that passed. A row is named twice when it failed after all, then by its

@@ -12,7 +12,6 @@ mod write;
 
 pub(super) use self::project::observe;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use schemas::Event;
 
 use self::{
@@ -43,11 +42,10 @@ enum Todo {
 /// Creates or updates the entities of the items, in any order; one outcome for each item, in order.
 pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
     if let Err(failure) = prepare(core, items).await {
-        return each(items, || core.outcome("read what OpenMetadata holds", copy(&failure)));
+        return each(items, || core.outcome("read what OpenMetadata holds", failure.clone()));
     }
-    // Collected first: a closure over borrowed items that lives across an await is not `Send` enough.
-    let deciding: Vec<_> = items.iter().map(|item| decide(core, item)).collect();
-    let todos: Vec<Todo> = stream::iter(deciding).buffered(in_flight(core)).try_collect().await?;
+    let decisions = items.iter().map(|item| decide(core, item)).collect();
+    let todos: Vec<Todo> = core.concurrently(decisions).await?;
 
     let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
     let mut rows = Vec::new();
@@ -59,12 +57,9 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
             Todo::Update(draft) => updates.push((index, *draft)),
         }
     }
-    let updated: Vec<(usize, Todo)> = stream::iter(updates)
-        .map(|(index, draft)| async move { Ok::<_, Fatal>((index, update(core, draft).await?)) })
-        .buffer_unordered(in_flight(core))
-        .try_collect()
-        .await?;
-    for (index, todo) in updated {
+    let (places, updates): (Vec<usize>, Vec<_>) =
+        updates.into_iter().map(|(index, draft)| (index, update(core, draft))).unzip();
+    for (index, todo) in places.into_iter().zip(core.concurrently(updates).await?) {
         match todo {
             Todo::Done(outcome) => set(&mut outcomes, index, outcome),
             Todo::Row(row) => rows.push((index, *row)),
@@ -77,11 +72,6 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
     let outcomes: Vec<Outcome> = outcomes.into_iter().map(|o| o.unwrap_or_else(lost)).collect();
     project::settle(core, items, &outcomes).await?;
     Ok(outcomes)
-}
-
-/// Requests started at a time; the client lets fewer through when the server is slow.
-pub(super) fn in_flight(core: &Core) -> usize {
-    core.client.max_concurrency() * 2
 }
 
 fn set(outcomes: &mut [Option<Outcome>], index: usize, outcome: Outcome) {
@@ -100,19 +90,6 @@ fn each(
     outcome: impl Fn() -> Result<Outcome, Fatal>,
 ) -> Result<Vec<Outcome>, Fatal> {
     items.iter().map(|_| outcome()).collect()
-}
-
-fn copy(failure: &Failure) -> Failure {
-    match failure {
-        Failure::Stopped => Failure::Stopped,
-        Failure::Outdated => Failure::Outdated,
-        Failure::Fatal(fatal) => {
-            Failure::Fatal(Fatal { message: fatal.message.clone(), exit_code: fatal.exit_code })
-        }
-        Failure::Forbidden(text) => Failure::Forbidden(text.clone()),
-        Failure::Missing(text) => Failure::Missing(text.clone()),
-        Failure::Refused(text) => Failure::Refused(text.clone()),
-    }
 }
 
 /// Reads lists where the items need more lookups than a list costs.
@@ -249,6 +226,15 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         return Ok(Some(Todo::Row(Box::new(Row::create(draft.clone())))));
     };
     let stored = Stored::of(&entity, &core.naming);
+    let content = draft.record().content;
+    let recorded = stored.record().is_some_and(|record| record.content == content);
+    if recorded && !stored.deleted && has_links(draft, &stored) {
+        // Whatever else is different, a person changed.
+        if draft.kind == Kind::Dashboard {
+            core.set_relink(&draft.name, false);
+        }
+        return Ok(Some(Todo::Done(Outcome::Unchanged)));
+    }
     let mut draft = draft.clone();
     if let (Kind::DataModel, Some(app_id)) = (draft.kind, &draft.app_id)
         && core.project(&core.naming.dashboard(app_id)).is_none()
@@ -256,25 +242,38 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
         draft.project.clone_from(&stored.project);
     }
     let ours = ours(core, &draft, &stored).await?;
-    let plan = plan::plan(&draft, &stored, &ours, features, &core.tags);
+    let tags = core.load.tags.then_some(&core.tags);
+    let plan = plan::plan(&draft, &stored, &ours, features, tags);
     if stored.deleted {
         return restore(core, &stored, plan).await.map(|()| None);
     }
     Counters::add(&core.client.counters.kept, plan.kept);
-    let recorded = stored.record().is_some_and(|record| record.content == plan.record.content);
     if plan.is_stored && (recorded || !features.source_hash) {
         if draft.kind == Kind::Dashboard {
             core.set_relink(&draft.name, false);
         }
         return Ok(Some(Todo::Done(Outcome::Unchanged)));
     }
-    if plan.patch.is_empty() && plan.override_tags.is_none() && stored.certification.is_none() {
+    // 2.0 skips rows whose hash is the stored one, so what is only to be linked again is sent alone.
+    let is_plain = plan.patch.is_empty() && plan.override_tags.is_none() && !recorded;
+    if is_plain && stored.certification.is_none() {
         let Plan { entity, record, extras, .. } = plan;
         let row = Row { draft: entity, hash: Some(record.encode()), extras, is_new: false };
         return Ok(Some(Todo::Row(Box::new(row))));
     }
     let outcome = write::apply(core, &stored, etag.as_deref(), plan).await?;
     Ok(Some(Todo::Done(outcome)))
+}
+
+/// Whether a dashboard has the charts and data models that it should have; other entities have none.
+fn has_links(draft: &Draft, stored: &Stored) -> bool {
+    match &draft.detail {
+        Detail::Dashboard { charts, data_models } => {
+            charts.iter().all(|chart| stored.charts.contains(chart))
+                && data_models.iter().all(|model| stored.data_models.contains(model))
+        }
+        Detail::Chart { .. } | Detail::DataModel { .. } => true,
+    }
 }
 
 /// Brings a soft-deleted entity back as it was, with what Qlik says; it is then updated like any other.

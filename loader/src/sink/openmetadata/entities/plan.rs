@@ -123,13 +123,13 @@ pub(super) struct Plan {
     pub(super) kept: u64,
 }
 
-/// Plans the update of a stored entity.
+/// Plans the update of a stored entity. Without `tags`, the entity's tags are nobody's business.
 pub(super) fn plan(
     draft: &Draft,
     stored: &Stored,
     ours: &Ours,
     features: &Features,
-    tags: &Tags,
+    tags: Option<&Tags>,
 ) -> Plan {
     let mut entity = draft.clone();
     let mut record = draft.record();
@@ -177,7 +177,8 @@ pub(super) fn plan(
     let removed: HashSet<_> = stored
         .tags
         .iter()
-        .filter(|tag| tags.is_ours(&tag.fqn, &tag.label_type) && !draft.tags.contains(&tag.fqn))
+        .filter(|tag| tags.is_some_and(|tags| tags.is_ours(&tag.fqn, &tag.label_type)))
+        .filter(|tag| !draft.tags.contains(&tag.fqn))
         .map(|tag| tag.fqn.as_str())
         .collect();
     let override_tags = needs_override.then(|| {

@@ -40,7 +40,7 @@ fn written(draft: &Draft) -> Stored {
 fn planned(version: &str, draft: &Draft, stored: &Stored) -> Plan {
     let features = naming(version).features;
     let ours = stored.record().map(|record| Ours::of(&record, stored)).unwrap_or_default();
-    plan(draft, stored, &ours, &features, &Tags::new("Qlik"))
+    plan(draft, stored, &ours, &features, Some(&Tags::new("Qlik")))
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn column_texts_follow_qlik_unless_a_person_edited_one() {
     let texts = [("a", "A"), ("b", "B")].map(|(name, text)| (name.to_owned(), text.to_owned()));
     ours.columns = OurColumns::With(HashMap::from(texts));
     let features = naming("1.12.6").features;
-    let plan = super::plan(&new, &stored, &ours, &features, &Tags::new("Qlik"));
+    let plan = super::plan(&new, &stored, &ours, &features, Some(&Tags::new("Qlik")));
     assert_eq!((plan.patch.len(), plan.kept), (1, 1));
     assert_eq!(plan.entity.columns()[1].description.as_deref(), Some("mine"));
 }
@@ -217,9 +217,9 @@ fn what_old_servers_do_not_store_makes_no_difference() {
     let stored = stored_model(&draft, &[("A", None)]);
     let old = naming("1.1.1").features;
     let ours = Ours::default();
-    assert!(plan(&draft, &stored, &ours, &old, &Tags::new("Qlik")).is_stored);
+    assert!(plan(&draft, &stored, &ours, &old, Some(&Tags::new("Qlik"))).is_stored);
     let new = naming("1.12.6").features;
-    assert!(!plan(&draft, &stored, &ours, &new, &Tags::new("Qlik")).is_stored);
+    assert!(!plan(&draft, &stored, &ours, &new, Some(&Tags::new("Qlik"))).is_stored);
 }
 
 #[test]
@@ -227,6 +227,6 @@ fn override_metadata_takes_everything_for_ours() {
     let stored = Stored { description: Some("a person's".into()), ..written(&chart(Some("old"))) };
     let features = naming("1.12.6").features;
     let draft = chart(Some("new"));
-    let plan = plan(&draft, &stored, &Ours::everything(), &features, &Tags::new("Qlik"));
+    let plan = plan(&draft, &stored, &Ours::everything(), &features, Some(&Tags::new("Qlik")));
     assert_eq!((plan.patch.len(), plan.kept), (1, 0));
 }

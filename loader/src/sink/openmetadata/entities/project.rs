@@ -59,7 +59,9 @@ pub(super) async fn settle(
             }
             match set_project(core, &name, draft.project.as_deref()).await {
                 Ok(()) | Err(Failure::Stopped) => {}
-                Err(Failure::Fatal(fatal)) => return Err(fatal),
+                Err(Failure::Fatal { message, exit_code }) => {
+                    return Err(Fatal { message, exit_code });
+                }
                 // The data model is there, only its project is not right.
                 Err(failure) => {
                     tracing::warn!(name, ?failure, "the project of a data model cannot be set");

@@ -1,5 +1,7 @@
 //! Writing one entity.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -192,7 +194,14 @@ async fn try_patch(
     match core.client.send(&Call::patch(path, &body, etag)).await {
         Ok(_) => Ok(true),
         Err(Failure::Forbidden(message) | Failure::Refused(message)) => {
-            tracing::warn!(kind = kind.entity_type(), id, %message, "a text could not be changed");
+            if !core.patch_refused.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    kind = kind.entity_type(),
+                    id,
+                    %message,
+                    "OpenMetadata does not let the loader change a text; such texts stay as they are"
+                );
+            }
             Counters::add(&core.client.counters.kept, 1);
             Ok(false)
         }

@@ -24,24 +24,24 @@ const MARK: &str = "Lineage of Qlik, kept by the loader; contributions:";
 
 /// How columns flow into one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(in super::super) struct Entry {
+pub(super) struct Entry {
     /// Qualified name of the column, or of the chart.
-    pub(in super::super) to: String,
+    pub(super) to: String,
     /// Qualified names.
-    pub(in super::super) from: BTreeSet<String>,
+    pub(super) from: BTreeSet<String>,
     /// Expression.
-    pub(in super::super) function: Option<String>,
+    pub(super) function: Option<String>,
 }
 
 /// Details of an edge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Details {
-    pub(in super::super) entries: BTreeSet<Entry>,
-    pub(in super::super) sql: Option<String>,
+pub(super) struct Details {
+    pub(super) entries: BTreeSet<Entry>,
+    pub(super) sql: Option<String>,
     /// What people wrote above our mark.
-    pub(in super::super) text: String,
-    pub(in super::super) has_mark: bool,
-    pub(in super::super) contributions: BTreeSet<String>,
+    pub(super) text: String,
+    pub(super) has_mark: bool,
+    pub(super) contributions: BTreeSet<String>,
     source: Option<String>,
     authors: Vec<String>,
     has_pipeline: bool,
@@ -49,18 +49,18 @@ pub(in super::super) struct Details {
 
 /// What an event says about an edge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Contribution {
+pub(super) struct Contribution {
     /// `<app id>/<edge hash>`.
-    pub(in super::super) id: String,
+    pub(super) id: String,
     /// Qualified name of the chart whose columns the entries are.
-    pub(in super::super) chart: Option<String>,
-    pub(in super::super) entries: Vec<Entry>,
-    pub(in super::super) sql: Option<String>,
+    pub(super) chart: Option<String>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) sql: Option<String>,
 }
 
 /// What becomes of an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Fate {
+pub(super) enum Fate {
     /// It is as it should be, or is not there and should not be.
     Stays,
     /// Somebody else's: left alone.
@@ -73,7 +73,7 @@ pub(in super::super) enum Fate {
 
 impl Details {
     /// Reads the `lineageDetails` of a stored edge.
-    pub(in super::super) fn of(value: &Value) -> Self {
+    pub(super) fn of(value: &Value) -> Self {
         let text =
             |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (own, has_mark, contributions) =
@@ -105,7 +105,7 @@ impl Details {
     }
 
     /// The `lineageDetails` of a request.
-    pub(in super::super) fn body(&self, features: &Features) -> Value {
+    pub(super) fn body(&self, features: &Features) -> Value {
         let mut body = Map::new();
         if features.lineage_source {
             body.insert("source".to_owned(), json!(SOURCE));
@@ -173,17 +173,17 @@ impl Entry {
 
 /// Whose edges are ours.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Us<'a> {
-    pub(in super::super) features: &'a Features,
+pub(super) struct Us<'a> {
+    pub(super) features: &'a Features,
     /// Names that we write or wrote as; empty when unknown.
-    pub(in super::super) users: &'a [String],
+    pub(super) users: &'a [String],
     /// Whether edges of others with our source count as ours.
-    pub(in super::super) overrides: bool,
+    pub(super) overrides: bool,
 }
 
 /// What becomes of an edge when `added` events speak of it and `removed` ones do not any more. The
 /// entries of an edge that leads to a dashboard belong to the charts that they name.
-pub(in super::super) fn merge(
+pub(super) fn merge(
     stored: Option<&Details>,
     added: &[Contribution],
     removed: &[Contribution],

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use schemas::event::{ColumnLineage, Lineage, Node, node};
+use schemas::{
+    Event,
+    event::{ColumnLineage, Lineage, Node, node},
+};
 
 use super::{
     super::{
@@ -16,7 +19,7 @@ use super::{
 
 /// Which entity a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum EndRef {
+pub(super) enum EndRef {
     /// A data model or a dashboard of ours; `chart` is the qualified name of the chart meant.
     Ours { kind: Kind, name: String, chart: Option<String> },
     /// A table of a database.
@@ -26,7 +29,7 @@ pub(in super::super) enum EndRef {
 impl EndRef {
     /// The entity of a node. A chart cannot carry columns in OpenMetadata, so it is part of its
     /// dashboard, whose columns are its charts.
-    pub(in super::super) fn of(node: &Node, naming: &Naming) -> Self {
+    pub(super) fn of(node: &Node, naming: &Naming) -> Self {
         let model = |name| Self::Ours { kind: Kind::DataModel, name, chart: None };
         match node {
             Node::DataFile(file) => model(names::file(&file.path)),
@@ -50,15 +53,15 @@ impl EndRef {
 
 /// An entity at the end of an edge.
 #[derive(Clone, Debug)]
-pub(in super::super) struct End {
-    pub(in super::super) entity_type: &'static str,
-    pub(in super::super) id: String,
-    pub(in super::super) columns: Columns,
+pub(super) struct End {
+    pub(super) entity_type: &'static str,
+    pub(super) id: String,
+    pub(super) columns: Columns,
 }
 
 /// The columns of an end.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Columns {
+pub(super) enum Columns {
     /// None that edges could name.
     None,
     /// Of a data model: qualified name of the model, names of its columns.
@@ -93,21 +96,17 @@ impl Columns {
 
 /// The entries of an edge that an event gives.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Entries {
-    pub(in super::super) entries: Vec<Entry>,
+pub(super) struct Entries {
+    pub(super) entries: Vec<Entry>,
     /// Columns that an end does not have.
-    pub(in super::super) dropped: u64,
+    pub(super) dropped: u64,
     /// Some of them may come with a later event.
-    pub(in super::super) may_come: bool,
+    pub(super) may_come: bool,
 }
 
 /// Translates columns to the qualified names of the ends' columns; the server would drop what it does
 /// not know without a word, or refuse the whole edge.
-pub(in super::super) fn entries(
-    columns: &[ColumnLineage],
-    from: &Columns,
-    to: &Columns,
-) -> Entries {
+pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -> Entries {
     let mut result = Entries::default();
     let mut seen = BTreeSet::new();
     for column in columns {
@@ -149,8 +148,13 @@ pub(in super::super) fn entries(
     result
 }
 
+/// Whether an event is such an edge of a service.
+pub(super) fn is_membership_of(event: &Event, service: &str) -> bool {
+    matches!(event, Event::Lineage(edge) if edge.service == service && is_membership(edge))
+}
+
 /// Whether an edge says no more than the `charts` of a dashboard: nothing is written for it.
-pub(in super::super) fn is_membership(event: &Lineage) -> bool {
+pub(super) fn is_membership(event: &Lineage) -> bool {
     match (&event.from, &event.to) {
         (Node::Chart(chart), Node::Dashboard(app)) => chart.app_id == app.app_id,
         _ => false,

@@ -18,10 +18,10 @@ use crate::sink::Outcome;
 
 /// One edge.
 #[derive(Debug)]
-pub(in super::super) struct Side<'a> {
-    pub(in super::super) from: &'a End,
-    pub(in super::super) to: &'a End,
-    pub(in super::super) stored: Option<&'a Details>,
+pub(super) struct Side<'a> {
+    pub(super) from: &'a End,
+    pub(super) to: &'a End,
+    pub(super) stored: Option<&'a Details>,
 }
 
 /// Tries of an edge that the server answers with 500: without its search engine it stores the edge and
@@ -29,13 +29,23 @@ pub(in super::super) struct Side<'a> {
 const SERVER_ERROR_TRIES: u32 = 2;
 
 /// The edges that lead to an entity, by the id of where they start.
-pub(in super::super) async fn upstream(
+pub(super) async fn upstream(
     core: &Core,
     entity_type: &str,
     id: &str,
 ) -> Result<HashMap<String, Details>, Failure> {
     let answer = read(core, entity_type, id, (1, 0)).await?;
-    let upstream: HashMap<String, Details> = edges(&answer, "upstreamEdges")
+    Ok(upstream_of(core, &answer, entity_type, id))
+}
+
+/// The edges in an answer that lead to an entity, by the id of where they start.
+pub(super) fn upstream_of(
+    core: &Core,
+    answer: &Value,
+    entity_type: &str,
+    id: &str,
+) -> HashMap<String, Details> {
+    let upstream: HashMap<String, Details> = edges(answer, "upstreamEdges")
         .filter(|(_, to, _)| to == id)
         .map(|(from, _, details)| (from, details))
         .collect();
@@ -43,11 +53,11 @@ pub(in super::super) async fn upstream(
     if entity_type == "dashboard" && upstream.values().any(|details| !details.entries.is_empty()) {
         core.set_model_columns(true);
     }
-    Ok(upstream)
+    upstream
 }
 
 /// The lineage around an entity, one step up and one step down.
-pub(in super::super) async fn read(
+pub(super) async fn read(
     core: &Core,
     entity_type: &str,
     id: &str,
@@ -62,7 +72,7 @@ pub(in super::super) async fn read(
 }
 
 /// Edges in an answer: from, to, details.
-pub(in super::super) fn edges<'a>(
+pub(super) fn edges<'a>(
     answer: &'a Value,
     member: &str,
 ) -> impl Iterator<Item = (String, String, Details)> + 'a {
@@ -80,7 +90,7 @@ fn end_id(edge: &Value, member: &str) -> Option<String> {
 }
 
 /// Whether the server takes columns on an edge between such ends.
-pub(in super::super) fn may_carry_columns(core: &Core, from: &End, to: &End) -> bool {
+pub(super) fn may_carry_columns(core: &Core, from: &End, to: &End) -> bool {
     takes_columns_always(from, to) || core.model_columns() != Some(false)
 }
 
@@ -90,7 +100,7 @@ fn takes_columns_always(from: &End, to: &End) -> bool {
 }
 
 /// Brings one edge to what the events say.
-pub(in super::super) async fn write(
+pub(super) async fn write(
     core: &Core,
     side: &Side<'_>,
     added: &[Contribution],
