@@ -55,7 +55,7 @@ pub(in super::super) async fn delete(core: &Core, items: &[&Item]) -> Result<Vec
         .into_iter()
         .map(|((kind, name), gone)| async move {
             match by_ends(core, kind, &name, &gone).await {
-                Ok(()) | Err(Failure::Missing(_)) => Ok(None),
+                Ok(()) | Err(Failure::Missing(_)) => Ok::<_, Fatal>(None),
                 Err(failure) => {
                     let indices = gone.iter().map(|gone| gone.index).collect();
                     Ok(Some((indices, core.outcome("delete an edge", failure)?)))
