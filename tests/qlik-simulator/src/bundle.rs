@@ -200,6 +200,10 @@ impl Bundle {
     /// Reads a bundle from JSON text; `name` stands for the stem of its file.
     pub fn from_json(name: &str, text: &str) -> Result<Self, BundleError> {
         let failed = |source| BundleError::Parse { name: name.to_owned(), source };
+        if !text.trim_start().starts_with('{') {
+            // A list would pass for the members in their order.
+            return Err(failed(serde::de::Error::custom("a bundle is an object")));
+        }
         let mut bundle: Self = serde_json::from_str(text).map_err(failed)?;
         bundle.name = name.to_owned();
         bundle.copy_keys()?;

@@ -221,7 +221,7 @@ impl Serialize for Frame<'_> {
     }
 }
 
-/// A value that, with `twice`, writes the key `title` of every object twice.
+/// A value that, with `twice`, writes the key `title` of every `qMeasure` twice.
 struct Body<'a> {
     value: &'a Value,
     twice: bool,
@@ -235,7 +235,25 @@ impl Serialize for Body<'_> {
         }
         let mut out = serializer.serialize_map(None)?;
         for (key, value) in map {
-            out.serialize_entry(key, &Body { value, twice: true })?;
+            match value {
+                Value::Object(measure) if key == "qMeasure" => {
+                    out.serialize_entry(key, &DuplicateTitle(measure))?;
+                }
+                value => out.serialize_entry(key, &Body { value, twice: true })?,
+            }
+        }
+        out.end()
+    }
+}
+
+/// An object that writes its key `title` twice.
+struct DuplicateTitle<'a>(&'a Map<String, Value>);
+
+impl Serialize for DuplicateTitle<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        for (key, value) in self.0 {
+            out.serialize_entry(key, value)?;
             if key == "title" {
                 out.serialize_entry(key, value)?;
             }
