@@ -2,5 +2,6 @@
 //! and what an app must lead to, computed by an independent walk over its bundle.
 
 pub mod broker;
+pub mod difference;
 pub mod expected;
 pub mod stage;

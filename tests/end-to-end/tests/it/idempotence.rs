@@ -3,7 +3,7 @@
 use schemas::Topic;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, assert_same};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_writes_nothing() {
@@ -35,12 +35,12 @@ async fn loading_again_changes_no_version() {
 
     // The same group: nothing is left to read.
     world.load(&[]).await;
-    assert_eq!(world.catalogue_snapshot(), loaded);
+    assert_same(&world.catalogue_snapshot(), &loaded);
     assert_eq!(world.catalogue_writes(), writes);
 
     // A new group reads everything from the beginning.
     world.load(&["--set", "loader.groupId=another"]).await;
-    assert_eq!(world.catalogue_snapshot(), loaded);
+    assert_same(&world.catalogue_snapshot(), &loaded);
     assert_eq!(world.catalogue_writes(), writes, "a replay of unchanged events writes nothing");
 }
 
@@ -56,7 +56,7 @@ async fn every_server_version_is_loaded_twice_without_a_change() {
         assert_eq!(world.entities("dashboards").len(), world.apps.len(), "{version}");
         let loaded = world.catalogue_snapshot();
         world.load(&["--set", "loader.groupId=another"]).await;
-        assert_eq!(world.catalogue_snapshot(), loaded, "{version}");
+        assert_same(&world.catalogue_snapshot(), &loaded);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use end_to_end::{
     broker::Broker,
+    difference::differences,
     expected::{self, Expected},
     stage,
 };
@@ -201,6 +202,12 @@ fn configuration(site: &Site, broker: &Broker, catalogue: &Catalogue, folder: &P
         "extractor": {"repositoryUrl": site.qrs_url(), "connectTimeout": "10s"},
         "loader": {},
     })
+}
+
+/// Fails with the places where two catalogues differ.
+pub(crate) fn assert_same(left: &Value, right: &Value) {
+    let differences = differences(left, right);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// Overrides that give the extractor the root certificate of another site.
