@@ -128,7 +128,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap-servers", required=True)
     parser.add_argument("--prefix", default="qlik.metadata.")
-    parser.add_argument("--schemas", type=pathlib.Path, default=pathlib.Path(__file__).parents[2] / "schemas" / "avro")
+    parser.add_argument("--schemas", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2] / "schemas" / "avro")
     parser.add_argument("--expect", default="", help="live keys by topic: dashboards=3,charts=10")
     parser.add_argument("--jsonl", type=pathlib.Path, help="write the live events of each topic here")
     options = parser.parse_args()

@@ -1,6 +1,9 @@
 //! Topics: created when missing, warned about when they cannot keep the promises.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
@@ -15,6 +18,9 @@ use super::{Error, REQUEST_TIMEOUT, client_config};
 
 /// Tombstones stay this long: a loader that was away longer needs `loader reconcile`.
 const THIRTY_DAYS_MS: &str = "2592000000";
+
+/// Between two looks for new topics.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Number of partitions of each topic.
 pub type Partitions = HashMap<Topic, u32>;
@@ -36,7 +42,7 @@ pub async fn ensure(kafka: &Kafka) -> Result<Partitions, Error> {
             });
         }
         create(kafka, &missing).await?;
-        found = partitions(kafka).await?;
+        found = settled(kafka).await?;
     }
     if let Some(topic) = Topic::ALL.into_iter().find(|topic| !found.contains_key(topic)) {
         return Err(Error::MissingTopic {
@@ -83,6 +89,18 @@ async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {
         Some((kafka.topics.topic(topic.name())?, count))
     });
     Ok(ours.collect())
+}
+
+/// The partitions once every topic shows up: brokers learn of new topics one after the other.
+async fn settled(kafka: &Kafka) -> Result<Partitions, Error> {
+    let deadline = Instant::now() + REQUEST_TIMEOUT;
+    loop {
+        let found = partitions(kafka).await?;
+        if found.len() == Topic::ALL.len() || Instant::now() >= deadline {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn create(kafka: &Kafka, missing: &[Topic]) -> Result<(), Error> {
