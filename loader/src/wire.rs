@@ -52,6 +52,7 @@ fn sink_settings(settings: &Settings) -> settings::Settings {
             former_users: catalogue.former_users.clone(),
             tls: tls(&catalogue.tls),
             request_timeout: catalogue.request_timeout,
+            token_grace: catalogue.token_grace,
             max_concurrency: catalogue.concurrency,
             ..ServerSettings::new(catalogue.url.as_str(), catalogue.token.clone())
         },

@@ -127,6 +127,8 @@ pub struct OpenMetadata {
     pub bulk_rows: usize,
     /// Time limit of one request.
     pub request_timeout: Duration,
+    /// How long a refused token is tried again.
+    pub token_grace: Duration,
 }
 
 /// How a server's certificate is verified.

@@ -62,6 +62,7 @@ pub(super) fn check(
         concurrency: at_least_one(own.concurrency, 8, "concurrency", problems),
         bulk_rows: at_least_one(own.bulk_rows, 100, "bulkRows", problems),
         request_timeout: duration(own.request_timeout, 300, "requestTimeout", problems),
+        token_grace: duration(own.token_grace, 150, "tokenGrace", problems),
         url: url?,
     })
 }

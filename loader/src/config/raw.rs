@@ -41,6 +41,9 @@ pub struct Loader {
     /// Time limit of one request to OpenMetadata with its answer. Default 5m: servers were seen to take
     /// 40 s for 1000 rows.
     pub request_timeout: Option<Span>,
+    /// How long a refused token is tried again before the loader stops: a server knows a fresh token
+    /// of a bot only after up to two minutes. Default 150s.
+    pub token_grace: Option<Span>,
     /// Time between two commits of offsets. Default 5s.
     pub commit_interval: Option<Span>,
     /// How long the brokers are waited for at start. Default 60s.
