@@ -23,6 +23,7 @@ pub mod report;
 pub mod runtime;
 pub mod state;
 mod wire;
+mod writer;
 
 /// An error and its causes on one line.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {

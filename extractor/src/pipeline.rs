@@ -9,9 +9,8 @@ use std::{
 use futures::{StreamExt as _, stream};
 use schemas::{
     Event, Topic,
-    codec::{self, Frame},
     config::Kafka,
-    event::{Dashboard, Phase, Run},
+    event::{Phase, Run},
     json,
 };
 use tokio_util::sync::CancellationToken;
@@ -19,15 +18,16 @@ use tracing::{info, warn};
 
 use crate::{
     app::{self, Failure, VERSION},
-    changes::{self, Changes, Deletable, Deleted, Gaps, Settled},
+    changes::{self, Deletable, Gaps, Settled},
     config::Settings,
     error_chain,
-    kafka::{self, Publisher, Record},
+    kafka::{self, Publisher},
     progress::{Clock, Progress},
     qlik::{self, AppError, Class, Site, model::AppEntry},
     records::{self, now},
     report::{Failed, Report},
     state::{AppState, State, parse_hash},
+    writer::{Published, Writer},
 };
 
 /// Why a run could not begin or go on.
@@ -80,10 +80,13 @@ pub async fn run(
     let mut run = RunContext {
         settings,
         fingerprint: app::fingerprint(settings),
-        run_id: clock.report.run_id.clone(),
         repository_read: true,
-        kafka,
-        publisher: &publisher,
+        writer: Writer {
+            service: &settings.service,
+            run_id: clock.report.run_id.clone(),
+            kafka,
+            publisher,
+        },
         site,
     };
     run.announce(&clock.report, Phase::Started, clock.started_at).await?;
@@ -98,7 +101,7 @@ pub async fn run(
         clock.report.error = Some(error_chain(error));
     }
     run.announce(&clock.report, phase, clock.started_at).await?;
-    publisher.flush(settings.run.delivery_timeout).await.ok();
+    run.writer.publisher.flush(settings.run.delivery_timeout).await.ok();
     result.map(|()| clock.report)
 }
 
@@ -157,11 +160,9 @@ pub async fn plan(
 struct RunContext<'a> {
     settings: &'a Settings,
     fingerprint: String,
-    run_id: String,
     /// Whether the site's repository told owners and tags.
     repository_read: bool,
-    kafka: &'a Kafka,
-    publisher: &'a Publisher,
+    writer: Writer<'a>,
     site: &'a Site,
 }
 
@@ -176,14 +177,6 @@ enum Outcome {
     Cancelled,
     /// The run must not go on.
     Stop(Error),
-}
-
-/// Events that were written or not, by topic.
-#[derive(Default)]
-struct Published {
-    upserts: Vec<Topic>,
-    deletes: Vec<Topic>,
-    unchanged: Vec<Topic>,
 }
 
 impl RunContext<'_> {
@@ -250,7 +243,7 @@ impl RunContext<'_> {
         };
         app.gaps.listed = !self.repository_read;
         if app.gaps.any()
-            && let Some(published) = self.published_dashboard(known).await
+            && let Some(published) = self.writer.published_dashboard(known).await
         {
             changes::carry_over(&mut app.dashboard, published, &app.gaps);
         }
@@ -267,7 +260,7 @@ impl RunContext<'_> {
             &settled,
             self.deletable(&app.gaps),
         );
-        match self.publish(changes, &settled).await {
+        match self.writer.publish(changes, &settled).await {
             Ok(changes) => Outcome::Published { changes, notices: app.notices },
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
             Err(error) => Outcome::Failed(error_chain(&error)),
@@ -295,42 +288,6 @@ impl RunContext<'_> {
             data_models: self.settings.run.delete_data_models && !gaps.data_model,
             lineage: !gaps.data_model && gaps.objects.is_empty(),
         }
-    }
-
-    /// The app's dashboard event as published, read again from where it lies.
-    async fn published_dashboard(&self, known: &AppState) -> Option<Dashboard> {
-        let (partition, offset) = known.dashboard.as_ref()?.place;
-        let kafka = self.kafka.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            kafka::read_at(&kafka, Topic::Dashboards, partition, &[offset])
-        });
-        let values = read.await.ok()?.ok()?;
-        let frame = Frame::parse(values.get(&offset)?).ok()?;
-        match codec::decode(Topic::Dashboards, &frame, None).ok()? {
-            Event::Dashboard(dashboard) => Some(*dashboard),
-            _ => None,
-        }
-    }
-
-    /// Writes everything of an app, then its dashboard event: the commit marker.
-    async fn publish(
-        &self,
-        changes: Changes,
-        settled: &Settled,
-    ) -> Result<Published, kafka::Error> {
-        let mut published = Published { unchanged: changes.unchanged, ..Published::default() };
-        published.upserts.extend(changes.upserts.iter().map(|(event, _)| event.topic()));
-        published.deletes.extend(changes.deletes.iter().map(|deleted| deleted.topic));
-        let edges = self.edges(&changes.deletes).await;
-        let upserts =
-            changes.upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
-        let deletes = changes.deletes.iter().map(|deleted| self.tombstone(deleted, &edges));
-        self.publisher.publish(upserts.chain(deletes).collect()).await?;
-        if let Some((dashboard, hash)) = changes.dashboard {
-            published.upserts.push(Topic::Dashboards);
-            self.publisher.publish(vec![self.upsert(dashboard, &hash, Some(settled))]).await?;
-        }
-        Ok(published)
     }
 
     /// Tombstones for apps that the site's whole list does not have, unless they are too many.
@@ -372,68 +329,13 @@ impl RunContext<'_> {
                 known,
                 self.deletable(&Gaps::default()),
             );
-            let edges = self.edges(&deletes).await;
-            let (last, others): (Vec<_>, Vec<_>) =
-                deletes.iter().partition(|deleted| deleted.topic == Topic::Dashboards);
-            for part in [others, last] {
-                let records = part.iter().map(|deleted| self.tombstone(deleted, &edges)).collect();
-                self.publisher.publish(records).await?;
-            }
+            self.writer.delete(&deletes).await?;
             for deleted in &deletes {
                 report.counts(deleted.topic).deleted += 1;
             }
             report.apps_deleted += 1;
         }
         Ok(())
-    }
-
-    /// Ends of edges that are to be deleted, read again from where they lie: their keys are hashes.
-    /// An edge that cannot be read gets a tombstone without its ends.
-    async fn edges(&self, deletes: &[Deleted]) -> BTreeMap<String, String> {
-        let mut places: BTreeMap<i32, Vec<(i64, String)>> = BTreeMap::new();
-        for deleted in deletes.iter().filter(|deleted| deleted.topic == Topic::Lineage) {
-            if let Some(known) = deleted.known {
-                places
-                    .entry(known.partition)
-                    .or_default()
-                    .push((known.offset, deleted.key.clone()));
-            }
-        }
-        let mut edges = BTreeMap::new();
-        for (partition, mut places) in places {
-            places.sort();
-            let offsets: Vec<i64> = places.iter().map(|(offset, _)| *offset).collect();
-            let kafka = self.kafka.clone();
-            let read = tokio::task::spawn_blocking(move || {
-                kafka::read_at(&kafka, Topic::Lineage, partition, &offsets)
-            });
-            let values = match read.await {
-                Ok(Ok(values)) => values,
-                Ok(Err(error)) => {
-                    warn!(
-                        error = error_chain(&error),
-                        "could not read edges that are to be deleted"
-                    );
-                    continue;
-                }
-                Err(_) => continue,
-            };
-            for (offset, key) in places {
-                if let Some(edge) = values.get(&offset).and_then(|value| edge_of(value)) {
-                    edges.insert(key, edge);
-                }
-            }
-        }
-        edges
-    }
-
-    fn upsert(&self, event: Event, content_hash: &str, settled: Option<&Settled>) -> Record {
-        records::upsert(&self.settings.service, &self.run_id, event, content_hash, settled)
-    }
-
-    fn tombstone(&self, deleted: &Deleted, edges: &BTreeMap<String, String>) -> Record {
-        let edge = edges.get(&deleted.key).map(String::as_str);
-        records::tombstone(&self.settings.service, &self.run_id, deleted, edge)
     }
 
     /// Writes the start or the end of the run.
@@ -448,7 +350,7 @@ impl RunContext<'_> {
             service: self.settings.service.clone(),
             observed_at: now(),
             phase,
-            run_id: self.run_id.clone(),
+            run_id: self.writer.run_id.clone(),
             started_at,
             ended_at: (phase != Phase::Started).then(now),
             extractor_version: VERSION.to_owned(),
@@ -461,9 +363,7 @@ impl RunContext<'_> {
             list_complete: report.list_complete,
             error: report.error.clone(),
         };
-        let event = Event::Run(Box::new(run));
-        let content_hash = event.content_hash();
-        self.publisher.publish(vec![self.upsert(event, &content_hash, None)]).await
+        self.writer.announce(run).await
     }
 }
 
@@ -512,14 +412,6 @@ fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
             "{vanished} of {known} published apps are not on the site any more, more than `extractor.maxDeletedShare` ({max_share}) allows; if the user lost access, restore it; if they are really gone, run once with `--allow-deletions`"
         )
     })
-}
-
-fn edge_of(value: &[u8]) -> Option<String> {
-    let frame = Frame::parse(value).ok()?;
-    match codec::decode(Topic::Lineage, &frame, None).ok()? {
-        Event::Lineage(edge) => Some(edge.edge_json()),
-        _ => None,
-    }
 }
 
 fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
