@@ -4,6 +4,8 @@
 //! With `KAFKA_BOOTSTRAP=host:port` they run against that broker instead, each with topics and groups
 //! of its own; tests of what only the mock can do say that they skip.
 
+#![expect(clippy::print_stdout, reason = "tests say what they skip")]
+
 mod groups;
 mod kafka;
 mod letters;
