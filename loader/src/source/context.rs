@@ -10,7 +10,6 @@ use rdkafka::{
         BaseConsumer, Consumer as _, ConsumerContext, Rebalance, base_consumer::PartitionQueue,
     },
     error::{KafkaError, KafkaResult},
-    types::RDKafkaErrorCode,
 };
 use schemas::TopicNames;
 use tokio::sync::{mpsc, oneshot};
@@ -86,12 +85,8 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            // Ends of partitions come by here as well; the reader knows which partition it was.
-            Some(RDKafkaErrorCode::PartitionEOF) => {}
-            // librdkafka goes on trying by itself.
-            _ => warn!(%error, reason, "trouble with the Kafka brokers"),
-        }
+        // librdkafka goes on trying by itself, and says the same in its log; the reader sees it too.
+        debug!(%error, reason, "the Kafka client reports an error");
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use tokio::time::Instant;
+
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
 };
 use schemas::{
     Topic, TopicNames,
@@ -15,6 +19,11 @@ use super::{
     Error, TopicPartition,
     client::{ClientLog, blocking, with_defaults},
 };
+
+/// librdkafka's `RD_KAFKA_OFFSET_INVALID`: an offset that is asked for.
+const INVALID: i64 = -1001;
+/// Wait between two attempts.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Where to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,14 +171,24 @@ pub async fn committed(
     partitions: Vec<TopicPartition>,
     limit: Duration,
 ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
-    let names = kafka.topics.clone();
-    let consumer = consumer(kafka, Some(group))?;
-    let asked = blocking(move || {
-        let places = list(&names, partitions.into_iter().map(|at| (at, -1001)))?;
-        let answer = consumer.committed_offsets(places, limit)?;
-        Ok(offsets(&names, &answer))
-    });
-    asked.await.map_err(|source| Error::request("read committed offsets", source))
+    let deadline = Instant::now() + limit;
+    loop {
+        let (names, partitions) = (kafka.topics.clone(), partitions.clone());
+        let consumer = consumer(kafka, Some(group))?;
+        let asked = blocking(move || {
+            let places = list(&names, partitions.into_iter().map(|at| (at, INVALID)))?;
+            let answer = consumer.committed_offsets(places, limit)?;
+            Ok(offsets(&names, &answer))
+        });
+        match asked.await {
+            Err(error) if is_coordinator_moving(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(RETRY).await;
+            }
+            answer => {
+                return answer.map_err(|source| Error::request("read committed offsets", source));
+            }
+        }
+    }
 }
 
 /// Commits offsets of a group that nobody joins.
@@ -187,6 +206,18 @@ pub async fn commit(
     asked.await.map_err(|source| Error::request("commit offsets", source))
 }
 
+/// After a broker's restart groups are at home nowhere for some seconds.
+fn is_coordinator_moving(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+        )
+    )
+}
+
 fn consumer(kafka: &Kafka, group: Option<&str>) -> Result<BaseConsumer<ClientLog>, Error> {
     let mut ours = vec![("enable.auto.commit", "false"), ("allow.auto.create.topics", "false")];
     ours.extend(group.map(|group| ("group.id", group)));
@@ -200,7 +231,7 @@ fn consumer(kafka: &Kafka, group: Option<&str>) -> Result<BaseConsumer<ClientLog
 fn list(
     names: &TopicNames,
     places: impl IntoIterator<Item = (TopicPartition, i64)>,
-) -> Result<TopicPartitionList, rdkafka::error::KafkaError> {
+) -> Result<TopicPartitionList, KafkaError> {
     let mut list = TopicPartitionList::new();
     for (at, offset) in places {
         list.add_partition_offset(&names.name(at.topic), at.partition, Offset::from_raw(offset))?;

@@ -83,7 +83,7 @@ async fn letters_hold_everything_and_are_retried_from_the_topics() {
     assert_eq!((counts.dead, report.exit_code), (1, 1), "{report:?}");
     assert_eq!(kafka.committed().await, committed, "the loader's own offsets stay");
     // The old version did not come back.
-    let last = sink.applied().into_iter().filter(|(_, key, _)| *key == one.key()).next_back();
+    let last = sink.applied().into_iter().rfind(|(_, key, _)| *key == one.key());
     assert_eq!(last.expect("applied").2, "unchanged");
 
     assert_eq!(list(&kafka, false).await, [(Some("prod/app/c3".to_owned()), "decode".to_owned())]);

@@ -75,7 +75,7 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_proceeds() {
         .await;
     kafka.send(Topic::Charts, 0, None, Some(&[0, 0, 0, 0, 7, 1, 2]), &[]).await;
     kafka.send(Topic::Dashboards, 0, Some(&[0xff, 0xfe]), None, &[]).await;
-    kafka.write(&[good.clone()]).await;
+    kafka.write(std::slice::from_ref(&good)).await;
     let value = schemas::codec::encode(&good, schemas::codec::single_object_writer(Topic::Charts));
     kafka
         .send(Topic::Charts, 0, Some(b"prod/app/other"), Some(&value.expect("encodes")), &[])
