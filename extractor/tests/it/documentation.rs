@@ -70,12 +70,7 @@ fn every_setting_is_documented() {
     let mut checked = 0;
     for line in own.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
         let (name, _) = line.split_once(':').expect("a field");
-        let mut words = name.split('_');
-        let first = words.next().expect("a word").to_owned();
-        let name = words.fold(first, |name, word| {
-            let (head, tail) = word.split_at(1);
-            name + &head.to_uppercase() + tail
-        });
+        let name = camel_case(name);
         assert!(
             page.contains(&format!("| `{name}` |")),
             "`extractor.{name}` is not in docs/configuration.md"
@@ -83,4 +78,13 @@ fn every_setting_is_documented() {
         checked += 1;
     }
     assert!(checked > 15, "only {checked} settings");
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().expect("a word").to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(1);
+        name + &head.to_uppercase() + tail
+    })
 }
