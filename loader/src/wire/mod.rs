@@ -1,5 +1,7 @@
 //! The one place where the commands meet the OpenMetadata sink.
 
+mod probe;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -36,8 +38,7 @@ impl Catalogue for OpenMetadata {
     }
 
     async fn describe(&self, settings: &Settings) -> Result<String, Fatal> {
-        let sink = self.connect(settings).await?;
-        Ok(format!("OpenMetadata {}, service `{}`", sink.version(), settings.service))
+        probe::describe(&settings.open_metadata).await
     }
 }
 
