@@ -161,6 +161,8 @@ impl<S: MetadataSink> Pipeline<S> {
                 self.offsets.assign(partitions.iter().copied());
                 self.open = partitions.into_iter().collect();
                 self.is_assigned = true;
+                // Whoever had these partitions before has written meanwhile.
+                self.parts.sink.refresh();
                 self.parts.tally.set_assigned(Some(self.open.len()));
             }
             Some(Event::Revoked { lost, ack }) => {

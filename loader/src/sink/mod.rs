@@ -23,6 +23,13 @@ pub trait MetadataSink: Send + Sync + 'static {
         stage: Stage,
         items: &[Item],
     ) -> impl Future<Output = Result<Vec<Outcome>, Fatal>> + Send;
+
+    /// Sees every change of a batch before its stages are applied: a dashboard says things that the
+    /// assets before it need. Changes nothing.
+    fn observe(&self, _item: &Item) {}
+
+    /// Other loaders may have written since: what is remembered of the catalogue is to be read again.
+    fn refresh(&self) {}
 }
 
 /// One change of one key, the newest of a batch.

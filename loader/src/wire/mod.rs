@@ -27,6 +27,14 @@ impl MetadataSink for OpenMetadataSink {
     async fn apply(&self, stage: Stage, items: &[Item]) -> Result<Vec<Outcome>, Fatal> {
         Self::apply(self, stage, items).await
     }
+
+    fn observe(&self, item: &Item) {
+        Self::observe(self, std::slice::from_ref(item));
+    }
+
+    fn refresh(&self) {
+        Self::refresh(self);
+    }
 }
 
 impl Catalogue for OpenMetadata {
