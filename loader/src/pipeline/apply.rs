@@ -52,6 +52,9 @@ impl Applying {
                 }
                 send(&sender, Progress::Buried(Box::new(burial))).await;
             }
+            for work in &works {
+                sink.observe(&work.item);
+            }
             for (stage, works) in by_stage(works) {
                 let begun = Instant::now();
                 let results = apply(sink.as_ref(), stage, works).await?;
