@@ -69,6 +69,9 @@ pub enum Command {
     Check,
     /// Load events again, from a point in the topics to their end; offsets of the group stay as they are.
     Replay(ReplayArgs),
+    /// Make the service in OpenMetadata exactly what the topics say: load what is missing, delete what no
+    /// topic knows.
+    Reconcile(ReconcileArgs),
     /// Try every edge of the lineage topic again and list those whose database table is not in OpenMetadata.
     Unresolved(UnresolvedArgs),
     /// Events that could not be loaded.
@@ -107,6 +110,20 @@ pub struct ReplayArgs {
     /// Print what would be applied, as JSON lines, and touch nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Write a report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `reconcile`.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    /// Say what would be deleted, and touch nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete even when it is more than `loader.maxDeletedShare` allows.
+    #[arg(long)]
+    pub allow_deletions: bool,
     /// Write a report as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

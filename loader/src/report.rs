@@ -25,7 +25,7 @@ const MAX_LISTED: usize = 1000;
 /// The JSON of `--report`, with these names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// `run`, `replay`, `unresolved` or `dead-letters retry`.
+    /// `run`, `replay`, `reconcile`, `unresolved` or `dead-letters retry`.
     pub command: String,
     /// Site.
     pub service: String,
@@ -51,6 +51,22 @@ pub struct Report {
     pub dead: Vec<Entry>,
     /// Edges whose table is not in the catalogue, the first 1000.
     pub unresolved: Vec<Entry>,
+    /// `reconcile` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
+}
+
+/// What `reconcile` found in the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reconciled {
+    /// Entities of the service.
+    pub entities: usize,
+    /// Those of them that no topic knows, in the order of their removal.
+    pub strays: Vec<serde_json::Value>,
+    /// How many of these were removed.
+    pub removed: usize,
+    /// Why they were not.
+    pub refused: Option<String>,
 }
 
 /// Events of one topic. Every event read is counted once among the others, but for those whose version
@@ -174,6 +190,14 @@ impl Report {
         }
         for Entry { topic, key, reason, .. } in &self.dead {
             writeln!(text, "dead: {topic} {key}: {reason}").ok();
+        }
+        if let Some(Reconciled { entities, strays, removed, refused }) = &self.reconciled {
+            let found = strays.len();
+            writeln!(text, "{entities} entities, {found} of them in no topic, {removed} removed")
+                .ok();
+            if let Some(refused) = refused {
+                writeln!(text, "refused: {refused}").ok();
+            }
         }
         if let Some(error) = &self.error {
             writeln!(text, "failed: {error}").ok();

@@ -3,11 +3,12 @@
 mod check;
 mod dead_letters;
 mod output;
+mod reconcile;
 mod replay;
 mod run;
 mod unresolved;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
@@ -16,24 +17,25 @@ use tracing::{error, info, warn};
 pub use self::{
     check::check,
     dead_letters::{list, retry, show},
+    reconcile::{Reconcile, reconcile},
     replay::{Replay, replay},
     run::run,
     unresolved::unresolved,
 };
 use crate::{
-    cli::{Cli, Command, DeadLettersCommand},
+    cli::{Cli, Command, DeadLettersCommand, RunArgs},
     config::{self, Settings},
     error_text,
     report::{Report, Tally},
     runtime::{admin, shutdown, telemetry},
-    sink::{Fatal, MetadataSink},
+    sink::{Fatal, Inventory},
     source,
 };
 
 /// What the commands load into.
 pub trait Catalogue {
     /// The sink.
-    type Sink: MetadataSink;
+    type Sink: Inventory;
 
     /// Connects; checks the server's version and the credentials.
     ///
@@ -81,53 +83,45 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
         message: format!("failed to handle signals: {error}"),
         exit_code: 1,
     })?;
+    let context = Context { settings: &settings, catalogue, shutdown: &shutdown };
     match command {
-        Command::Run(args) => {
-            let tally = Arc::new(Tally::new("run", &settings.service));
-            if let Some(address) = settings.admin_address {
-                admin::start(address, Arc::clone(&tally), shutdown.clone()).await?;
-            }
-            let ended = match connect(catalogue, &settings, &shutdown).await {
-                Ok(Some(sink)) => {
-                    run(&settings, Arc::new(sink), args.until_end, &tally, &shutdown).await
-                }
-                Ok(None) => Ok(tally.finish("stopped", None, Vec::new())),
-                Err(fatal) => Err(fatal),
-            };
-            let report = args.report.as_deref().or(settings.report.as_deref());
-            conclude(&tally, ended, report)
-        }
+        Command::Run(args) => context.run(args).await,
         Command::Check => check(&settings, catalogue).await,
         Command::Replay(args) => {
-            let report = args.report.as_deref().or(settings.report.as_deref()).map(Path::to_owned);
             let what = Replay { from: args.from, topics: args.topics, keys: args.key };
-            let tally = Arc::new(Tally::new("replay", &settings.service));
-            let ended = if args.dry_run {
-                let sink = Arc::new(output::DryRun);
-                replay(&settings, sink, what, &tally, &shutdown).await
-            } else {
-                match connect(catalogue, &settings, &shutdown).await {
-                    Ok(Some(sink)) => {
-                        replay(&settings, Arc::new(sink), what, &tally, &shutdown).await
-                    }
-                    Ok(None) => Ok(tally.finish("stopped", None, Vec::new())),
-                    Err(fatal) => Err(fatal),
-                }
+            let dry_run = args.dry_run;
+            let work = async |tally: &Arc<Tally>| match dry_run {
+                true => replay(&settings, Arc::new(output::DryRun), what, tally, &shutdown).await,
+                false => match context.connect().await? {
+                    Some(sink) => replay(&settings, sink, what, tally, &shutdown).await,
+                    None => Ok(stopped(tally)),
+                },
             };
-            conclude(&tally, ended, report.as_deref())
+            context.reported(Tally::new("replay", &settings.service), args.report, work).await
+        }
+        Command::Reconcile(args) => {
+            let how = Reconcile { dry_run: args.dry_run, allow_deletions: args.allow_deletions };
+            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+                Some(sink) => {
+                    let ended = reconcile(&settings, sink, how, tally, &shutdown).await?;
+                    output::strays(&ended);
+                    Ok(ended)
+                }
+                None => Ok(stopped(tally)),
+            };
+            context.reported(Tally::new("reconcile", &settings.service), args.report, work).await
         }
         Command::Unresolved(args) => {
-            let report = args.report.as_deref().or(settings.report.as_deref()).map(Path::to_owned);
-            let tally = Arc::new(Tally::new("unresolved", &settings.service).listing_all());
-            let ended = match connect(catalogue, &settings, &shutdown).await {
-                Ok(Some(sink)) => unresolved(&settings, Arc::new(sink), &tally, &shutdown).await,
-                Ok(None) => Ok(tally.finish("stopped", None, Vec::new())),
-                Err(fatal) => Err(fatal),
+            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+                Some(sink) => {
+                    let ended = unresolved(&settings, sink, tally, &shutdown).await?;
+                    output::unresolved(&ended, args.json);
+                    Ok(ended)
+                }
+                None => Ok(stopped(tally)),
             };
-            if let Ok(report) = &ended {
-                output::unresolved(report, args.json);
-            }
-            conclude(&tally, ended, report.as_deref())
+            let tally = Tally::new("unresolved", &settings.service).listing_all();
+            context.reported(tally, args.report, work).await
         }
         Command::DeadLetters(DeadLettersCommand::List { all, json }) => {
             output::letters(&list(&settings, all, &shutdown).await?, json);
@@ -138,55 +132,82 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
             Ok(0)
         }
         Command::DeadLetters(DeadLettersCommand::Retry { report }) => {
-            let report = report.or_else(|| settings.report.clone());
-            let tally = Arc::new(Tally::new("dead-letters retry", &settings.service));
-            let ended = match connect(catalogue, &settings, &shutdown).await {
-                Ok(Some(sink)) => retry(&settings, Arc::new(sink), &tally, &shutdown).await,
-                Ok(None) => Ok(tally.finish("stopped", None, Vec::new())),
-                Err(fatal) => Err(fatal),
+            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+                Some(sink) => retry(&settings, sink, tally, &shutdown).await,
+                None => Ok(stopped(tally)),
             };
-            conclude(&tally, ended, report.as_deref())
+            let tally = Tally::new("dead-letters retry", &settings.service);
+            context.reported(tally, report, work).await
         }
         Command::Completions { .. } => Ok(0),
     }
+}
+
+/// What every command needs.
+struct Context<'a, C> {
+    settings: &'a Settings,
+    catalogue: &'a C,
+    shutdown: &'a CancellationToken,
+}
+
+impl<C: Catalogue> Context<'_, C> {
+    async fn run(&self, args: RunArgs) -> Result<u8, Fatal> {
+        let work = async |tally: &Arc<Tally>| {
+            if let Some(address) = self.settings.admin_address {
+                admin::start(address, Arc::clone(tally), self.shutdown.clone()).await?;
+            }
+            match self.connect().await? {
+                Some(sink) => run(self.settings, sink, args.until_end, tally, self.shutdown).await,
+                None => Ok(stopped(tally)),
+            }
+        };
+        self.reported(Tally::new("run", &self.settings.service), args.report, work).await
+    }
+
+    /// Connects to the catalogue; `None` when a signal came first.
+    async fn connect(&self) -> Result<Option<Arc<C::Sink>>, Fatal> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Ok(None),
+            sink = self.catalogue.connect(self.settings) => Ok(Some(Arc::new(sink?))),
+        }
+    }
+
+    /// Does the work, tells how it went, and writes the report whatever happened.
+    async fn reported(
+        &self,
+        tally: Tally,
+        path: Option<PathBuf>,
+        work: impl AsyncFnOnce(&Arc<Tally>) -> Result<Report, Fatal>,
+    ) -> Result<u8, Fatal> {
+        let tally = Arc::new(tally);
+        let report = work(&tally).await.unwrap_or_else(|fatal| {
+            tally.finish("failed", Some((fatal.message, fatal.exit_code)), Vec::new())
+        });
+        output::error_text(&report.table());
+        match &report.error {
+            Some(reason) => error!(reason, exit_code = report.exit_code, "failed"),
+            None => info!(ended = report.ended, exit_code = report.exit_code, "done"),
+        }
+        if let Some(path) = path.as_ref().or(self.settings.report.as_ref()) {
+            report.write(path).map_err(|error| Fatal {
+                message: format!("failed to write the report `{}`: {error}", path.display()),
+                exit_code: report.exit_code.max(1),
+            })?;
+        }
+        Ok(report.exit_code)
+    }
+}
+
+/// The report of a command that was stopped before it began.
+fn stopped(tally: &Tally) -> Report {
+    tally.finish("stopped", None, Vec::new())
 }
 
 /// Time limit of one question to the brokers, outside of `run`, which waits for them.
 fn ask(settings: &Settings) -> Duration {
     const LONGEST: Duration = Duration::from_secs(30);
     settings.flow.connect_timeout.min(LONGEST)
-}
-
-/// `None` when a signal came first.
-async fn connect<C: Catalogue>(
-    catalogue: &C,
-    settings: &Settings,
-    shutdown: &CancellationToken,
-) -> Result<Option<C::Sink>, Fatal> {
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Ok(None),
-        sink = catalogue.connect(settings) => sink.map(Some),
-    }
-}
-
-/// Tells how it went, and writes the report whatever happened.
-fn conclude(tally: &Tally, ended: Result<Report, Fatal>, path: Option<&Path>) -> Result<u8, Fatal> {
-    let report = ended.unwrap_or_else(|fatal| {
-        tally.finish("failed", Some((fatal.message, fatal.exit_code)), Vec::new())
-    });
-    output::error_text(&report.table());
-    match &report.error {
-        Some(reason) => error!(reason, exit_code = report.exit_code, "failed"),
-        None => info!(ended = report.ended, exit_code = report.exit_code, "done"),
-    }
-    if let Some(path) = path {
-        report.write(path).map_err(|error| Fatal {
-            message: format!("failed to write the report `{}`: {error}", path.display()),
-            exit_code: report.exit_code.max(1),
-        })?;
-    }
-    Ok(report.exit_code)
 }
 
 /// What the configuration says in vain.

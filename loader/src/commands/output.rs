@@ -59,10 +59,25 @@ pub(super) fn unresolved(report: &Report, as_json: bool) {
     print(&lines.collect::<String>());
 }
 
+/// What is in no topic, as JSON lines.
+pub(super) fn strays(report: &Report) {
+    report.reconciled.iter().flat_map(|found| &found.strays).for_each(json_line);
+}
+
 fn json_line(value: &impl serde::Serialize) {
     // Plain structs: there is nothing that JSON could not hold.
     let text = serde_json::to_string(value).unwrap_or_default();
     print(&(text + "\n"));
+}
+
+/// Takes everything and does nothing.
+#[derive(Debug)]
+pub(super) struct Quiet;
+
+impl MetadataSink for Quiet {
+    async fn apply(&self, _: Stage, items: &[Item]) -> Result<Vec<Outcome>, Fatal> {
+        Ok(items.iter().map(|_| Outcome::Unchanged).collect())
+    }
 }
 
 /// Prints what would be applied.

@@ -70,6 +70,7 @@ pub(super) fn parts<S>(
         until_end: true,
         commit: false,
         filter: Filter::All,
+        observer: None,
         source,
         decoder,
         registry,

@@ -24,6 +24,8 @@ pub struct Settings {
     pub flow: Flow,
     /// The catalogue.
     pub open_metadata: OpenMetadata,
+    /// Largest share of the service's entities that `reconcile` may delete, 0 to 1.
+    pub max_deleted_share: f64,
     /// Level of log lines that the file asks for (`workflowConfig.loggerLevel`).
     pub log_level: Option<&'static str>,
     /// Where the report goes when `--report` is not given.

@@ -93,7 +93,9 @@ fn url(text: Option<&str>, notices: &mut Vec<String>, problems: &mut Problems) -
             "must not hold credentials; give a bot's token as `securityConfig.jwtToken`",
         );
     }
-    match url.path().trim_end_matches('/').to_owned() {
+    // The version of the API is ours to add.
+    let path = url.path().trim_end_matches('/');
+    match path.strip_suffix("/v1").unwrap_or(path).to_owned() {
         path if path.is_empty() => {
             notices.push(format!("{key} has no path; the API is expected below `/api`"));
             url.set_path("/api");

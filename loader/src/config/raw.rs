@@ -58,6 +58,8 @@ pub struct Loader {
     /// double quotes. `*` in the name of the connection stands for any text. Default: none, tables are
     /// found by host and database, then by search.
     pub tables: BTreeMap<String, String>,
+    /// Largest share of the service's entities that `reconcile` may delete, 0 to 1. Default 0.3.
+    pub max_deleted_share: Option<f64>,
     /// Classification of Qlik's tags and custom properties in OpenMetadata. Default `Qlik`.
     pub classification: Option<String>,
     /// OpenMetadata users that a loader of this site wrote as before the token was changed: edges that

@@ -148,6 +148,7 @@ fn the_path_of_the_api_is_completed_and_kept() {
     assert_eq!(url("http://h:8585"), "http://h:8585/api");
     assert_eq!(url("http://h:8585/"), "http://h:8585/api");
     assert_eq!(url("http://h:8585/api/"), "http://h:8585/api");
+    assert_eq!(url("http://h:8585/api/v1/"), "http://h:8585/api");
     assert_eq!(url("https://h/catalog/api"), "https://h/catalog/api");
 }
 

@@ -24,12 +24,17 @@ pub(super) fn settings(document: &Document) -> Result<Settings, Problems> {
     let log_level = log_level(workflow.logger_level.as_deref(), &mut problems);
     let server = workflow.open_metadata_server_config;
     let open_metadata = open_metadata::check(document, server, &own, &mut notices, &mut problems);
+    let max_deleted_share = own.max_deleted_share.unwrap_or(0.3);
+    if !(0.0..=1.0).contains(&max_deleted_share) {
+        problems.add("loader.maxDeletedShare", "must be between 0 and 1");
+    }
     let admin_address = admin_address(own.admin_address.as_deref(), &mut problems);
     let settings = open_metadata.map(|open_metadata| Settings {
         service,
         kafka,
         flow,
         open_metadata,
+        max_deleted_share,
         log_level,
         report: own.report,
         admin_address,

@@ -53,6 +53,8 @@ pub struct Parts<S> {
     pub commit: bool,
     /// Which records it is about; the others count as finished.
     pub filter: Filter,
+    /// Sees every record first.
+    pub observer: Option<Observer>,
     /// Where events come from.
     pub source: Source,
     /// Decodes them.
@@ -66,6 +68,9 @@ pub struct Parts<S> {
     /// Counts.
     pub tally: Arc<Tally>,
 }
+
+/// Something that wants to see every record.
+pub type Observer = Arc<dyn Fn(&Record) + Send + Sync>;
 
 /// Runs a pipeline until it is at its end (if it has one), until `shutdown`, or until going on is
 /// pointless. The exit code in the report is 0, 1 when events were given up, or that of [`Fatal`].
@@ -192,6 +197,9 @@ impl<S: MetadataSink> Pipeline<S> {
         let Some(ticket) = self.offsets.begin(record.at, record.offset) else { return };
         let topic = record.at.topic;
         self.parts.tally.count(topic, |counts| counts.read += 1);
+        if let Some(observer) = &self.parts.observer {
+            observer(&record);
+        }
         if self.parts.filter.matches(&record) {
             self.undecoded.push_back((record, ticket));
         } else {

@@ -32,6 +32,33 @@ pub trait MetadataSink: Send + Sync + 'static {
     fn refresh(&self) {}
 }
 
+/// A catalogue that can tell what it holds.
+pub trait Inventory: MetadataSink {
+    /// Keys that the topics hold.
+    type Alive: Default + Send + 'static;
+    /// Something in the catalogue that no topic knows.
+    type Stray: Clone + PartialEq + serde::Serialize + Send + Sync;
+
+    /// Adds a key.
+    fn add_alive(&self, alive: &mut Self::Alive, topic: Topic, key: &str);
+
+    /// How many entities there are, and those of them that no topic knows, in the order in which they
+    /// are to be removed.
+    ///
+    /// # Errors
+    /// When the catalogue cannot tell.
+    fn strays(
+        &self,
+        alive: &Self::Alive,
+    ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
+
+    /// Removes one; false when it was gone already.
+    ///
+    /// # Errors
+    /// When the catalogue refuses.
+    fn remove(&self, stray: &Self::Stray) -> impl Future<Output = Result<bool, Fatal>> + Send;
+}
+
 /// One change of one key, the newest of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {

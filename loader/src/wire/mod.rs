@@ -2,15 +2,16 @@
 
 mod probe;
 
+use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::Catalogue,
     config::{self, DeleteMode, ServiceType, Settings},
     sink::{
-        Fatal, Item, MetadataSink, Outcome, Stage,
+        Fatal, Inventory, Item, MetadataSink, Outcome, Stage,
         openmetadata::{
-            OpenMetadataSink,
+            Alive, OpenMetadataSink, Stray,
             settings::{
                 self, LoadSettings, Pem, ServerSettings, ServiceKind, ServiceSettings,
                 TableMapping, TableSettings, TlsSettings, VerifySsl,
@@ -34,6 +35,24 @@ impl MetadataSink for OpenMetadataSink {
 
     fn refresh(&self) {
         Self::refresh(self);
+    }
+}
+
+impl Inventory for OpenMetadataSink {
+    type Alive = Alive;
+    type Stray = Stray;
+
+    fn add_alive(&self, alive: &mut Alive, topic: Topic, key: &str) {
+        Self::add_alive(self, alive, topic, key);
+    }
+
+    async fn strays(&self, alive: &Alive) -> Result<(usize, Vec<Stray>), Fatal> {
+        let found = Self::strays(self, alive).await?;
+        Ok((found.total, found.strays))
+    }
+
+    async fn remove(&self, stray: &Stray) -> Result<bool, Fatal> {
+        Self::remove(self, stray).await
     }
 }
 

@@ -21,7 +21,7 @@ use rdkafka::{
     producer::{DefaultProducerContext, FutureProducer, FutureRecord},
 };
 use schemas::{
-    Event, Topic, codec,
+    Event, Topic, TopicNames, codec,
     event::{Chart, Dashboard, DataModel, DataModelKind, Lineage, Node, Origin, Resolution, Sheet},
     headers, partition_for,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Kafka {
     pub(crate) cluster: Option<MockCluster<'static, DefaultProducerContext>>,
     pub(crate) servers: String,
     pub(crate) settings: Settings,
-    producer: FutureProducer,
+    writer: Writer,
     partitions: u32,
 }
 
@@ -63,7 +63,9 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &servers).set("linger.ms", "0");
         let producer = config.create().expect("producer");
-        let kafka = Self { cluster, servers, settings, producer, partitions };
+        let names = settings.kafka.topics.clone();
+        let writer = Writer { producer, names, partitions };
+        let kafka = Self { cluster, servers, settings, writer, partitions };
         kafka.create_topics(topics).await;
         kafka
     }
@@ -100,29 +102,11 @@ impl Kafka {
     }
 
     pub(crate) async fn write(&self, events: &[Event]) {
-        for event in events {
-            let value = codec::encode(event, codec::single_object_writer(event.topic()));
-            let hash = event.content_hash();
-            self.send(
-                event.topic(),
-                self.partition_of(event),
-                Some(event.key().as_bytes()),
-                Some(&value.expect("encodes")),
-                &[(headers::CONTENT_HASH, hash.as_str())],
-            )
-            .await;
-        }
+        self.writer.write(events).await;
     }
 
     pub(crate) async fn delete(&self, event: &Event) {
-        let edge = match event {
-            Event::Lineage(edge) => edge.edge_json(),
-            _ => String::new(),
-        };
-        let headers: &[(&str, &str)] =
-            if edge.is_empty() { &[] } else { &[(headers::EDGE, edge.as_str())] };
-        let partition = self.partition_of(event);
-        self.send(event.topic(), partition, Some(event.key().as_bytes()), None, headers).await;
+        self.writer.delete(event).await;
     }
 
     pub(crate) async fn send(
@@ -133,19 +117,21 @@ impl Kafka {
         value: Option<&[u8]>,
         headers: &[(&str, &str)],
     ) -> i64 {
-        let name = self.settings.kafka.topics.name(topic);
-        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(*value) })
-        });
-        let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(&name).partition(partition).headers(headers);
-        record.key = key;
-        record.payload = value;
-        self.producer.send(record, PATIENCE).await.expect("written").offset
+        self.writer.send(topic, partition, key, value, headers).await
     }
 
     pub(crate) fn partition_of(&self, event: &Event) -> i32 {
-        i32::try_from(partition_for(event.partition_text(), self.partitions)).expect("few")
+        self.writer.partition_of(event)
+    }
+
+    /// Writes from elsewhere.
+    pub(crate) fn writer(&self) -> Writer {
+        self.writer.clone()
+    }
+
+    pub(crate) fn prefix(&self) -> String {
+        let name = self.settings.kafka.topics.name(Topic::Charts);
+        name.strip_suffix(Topic::Charts.suffix()).expect("a suffix").to_owned()
     }
 
     /// `run --until-end`.
@@ -189,6 +175,65 @@ impl Kafka {
         topics
             .flat_map(|topic| (0..count).map(move |partition| TopicPartition { topic, partition }))
             .collect()
+    }
+}
+
+/// Writes records.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    producer: FutureProducer,
+    names: TopicNames,
+    partitions: u32,
+}
+
+impl Writer {
+    pub(crate) async fn write(&self, events: &[Event]) {
+        for event in events {
+            let value = codec::encode(event, codec::single_object_writer(event.topic()));
+            let hash = event.content_hash();
+            self.send(
+                event.topic(),
+                self.partition_of(event),
+                Some(event.key().as_bytes()),
+                Some(&value.expect("encodes")),
+                &[(headers::CONTENT_HASH, hash.as_str())],
+            )
+            .await;
+        }
+    }
+
+    pub(crate) async fn delete(&self, event: &Event) {
+        let edge = match event {
+            Event::Lineage(edge) => edge.edge_json(),
+            _ => String::new(),
+        };
+        let headers: &[(&str, &str)] =
+            if edge.is_empty() { &[] } else { &[(headers::EDGE, edge.as_str())] };
+        let partition = self.partition_of(event);
+        self.send(event.topic(), partition, Some(event.key().as_bytes()), None, headers).await;
+    }
+
+    pub(crate) async fn send(
+        &self,
+        topic: Topic,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, &str)],
+    ) -> i64 {
+        let name = self.names.name(topic);
+        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+            headers.insert(Header { key, value: Some(*value) })
+        });
+        let mut record: FutureRecord<'_, [u8], [u8]> =
+            FutureRecord::to(&name).partition(partition).headers(headers);
+        record.key = key;
+        record.payload = value;
+        self.producer.send(record, PATIENCE).await.expect("written").offset
+    }
+
+    pub(crate) fn partition_of(&self, event: &Event) -> i32 {
+        i32::try_from(partition_for(event.partition_text(), self.partitions)).expect("few")
     }
 }
 

@@ -15,6 +15,7 @@ mod memory;
 mod openmetadata;
 mod program;
 mod real;
+mod reconciling;
 mod registry;
 mod replaying;
 mod trouble;

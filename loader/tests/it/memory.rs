@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    pin::Pin,
     sync::{Arc, Mutex},
 };
 
-use loader::sink::{Change, Fatal, Item, MetadataSink, Outcome, Stage};
+use loader::sink::{Change, Fatal, Inventory, Item, MetadataSink, Outcome, Stage};
 use schemas::{Event, Topic, event::Node, key};
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ pub(crate) struct Memory {
     allowed: watch::Sender<usize>,
     /// Calls that have begun.
     begun: watch::Sender<usize>,
+    meanwhile: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
 #[derive(Default)]
@@ -28,7 +30,17 @@ struct State {
 impl Memory {
     pub(crate) fn new() -> Arc<Self> {
         let (allowed, begun) = (watch::Sender::new(usize::MAX), watch::Sender::new(0));
-        Arc::new(Self { state: Mutex::default(), allowed, begun })
+        Arc::new(Self { state: Mutex::default(), allowed, begun, meanwhile: Mutex::default() })
+    }
+
+    /// Somebody else's entity.
+    pub(crate) fn put(&self, key: &str) {
+        self.state.lock().expect("lock").entities.insert(key.to_owned(), String::new());
+    }
+
+    /// Happens while the catalogue is listed for the first time.
+    pub(crate) fn meanwhile(&self, what: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().expect("lock") = Some(Box::pin(what));
     }
 
     /// Lets so many calls through, counted from the first one there was.
@@ -89,6 +101,29 @@ impl MetadataSink for Memory {
             return Err(Fatal { message: "the token is refused".to_owned(), exit_code });
         }
         Ok(items.iter().map(|item| state.apply(stage, item)).collect())
+    }
+}
+
+impl Inventory for Memory {
+    type Alive = BTreeSet<String>;
+    type Stray = String;
+
+    fn add_alive(&self, alive: &mut BTreeSet<String>, _: Topic, key: &str) {
+        alive.insert(key.to_owned());
+    }
+
+    async fn strays(&self, alive: &BTreeSet<String>) -> Result<(usize, Vec<String>), Fatal> {
+        // What happens while the catalogue is being listed.
+        let meanwhile = self.meanwhile.lock().expect("lock").take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
+        let keys = self.keys();
+        Ok((keys.len(), keys.into_iter().filter(|key| !alive.contains(key)).collect()))
+    }
+
+    async fn remove(&self, stray: &String) -> Result<bool, Fatal> {
+        Ok(self.state.lock().expect("lock").entities.remove(stray).is_some())
     }
 }
 
