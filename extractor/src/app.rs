@@ -141,6 +141,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
     let scope = &settings.scope;
     let options = serde_json::json!({
         "version": VERSION,
+        "user": [settings.site.user_directory, settings.site.user_id],
         "baseUrl": settings.base_url,
         "charts": scope.charts.describe(),
         "dataModels": scope.data_models.describe(),

@@ -19,6 +19,9 @@ pub struct Changes {
     pub deletes: Vec<Deleted>,
     /// The dashboard event with its content hash, when it has to be written.
     pub dashboard: Option<(Event, String)>,
+    /// The same, to be written as not settled before anything else: the published marker already has
+    /// what the new one will have, and must not stand while the rest changes.
+    pub unsettle: Option<(Event, String)>,
     /// Events that are as published, by topic.
     pub unchanged: Vec<Topic>,
 }
@@ -66,6 +69,16 @@ pub struct Settled {
     pub fingerprint: String,
     /// What the site's lists say of the app.
     pub listed_hash: String,
+}
+
+impl Settled {
+    /// The same for an app that is not to be called complete: it is opened by the next run, whatever
+    /// the times say.
+    #[must_use]
+    pub fn unsettled(mut self) -> Self {
+        self.fingerprint.push_str(" (unsettled)");
+        self
+    }
 }
 
 /// What of an app could not be read although the rest could: what was published of it stays.
@@ -143,10 +156,14 @@ pub fn of_app(
             && *marker.fingerprint == *settled.fingerprint
             && marker.listed == parse_hash(&settled.listed_hash)
     });
-    if is_published {
-        changes.unchanged.push(Topic::Dashboards);
-    } else {
-        changes.dashboard = Some((dashboard, hash));
+    let is_complete = changes.upserts.is_empty() && changes.deletes.is_empty();
+    match (is_published, is_complete) {
+        (true, true) => changes.unchanged.push(Topic::Dashboards),
+        (true, false) => {
+            changes.unsettle = Some((dashboard.clone(), hash.clone()));
+            changes.dashboard = Some((dashboard, hash));
+        }
+        (false, _) => changes.dashboard = Some((dashboard, hash)),
     }
     changes
 }
@@ -270,6 +287,15 @@ mod tests {
         let gone: Vec<_> = changes.deletes.iter().map(|deleted| deleted.key.as_str()).collect();
         assert_eq!(gone, ["s/a/gone"]);
         assert!(changes.dashboard.is_some());
+    }
+
+    #[test]
+    fn a_valid_marker_is_taken_back_before_anything_changes() {
+        let known = published(&dashboard("x"), &[chart("gone", "1")], "f");
+        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("f"), ALL);
+        assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
+        let changes = of_app("s", &known, dashboard("y"), vec![], &settled("f"), ALL);
+        assert!(changes.unsettle.is_none() && changes.dashboard.is_some());
     }
 
     #[test]

@@ -77,10 +77,11 @@ pub struct RunArgs {
     /// Run at the times of a cron expression (`"0 3 * * *"`, UTC, or with a time zone at its end).
     #[arg(long, value_name = "EXPRESSION", value_parser = cron)]
     pub cron: Option<Schedule>,
-    /// Open every app, even those whose times have not moved.
+    /// Open every app, even those whose times have not moved; with a schedule, in the first run.
     #[arg(long)]
     pub full: bool,
-    /// Delete even when more apps vanished than `extractor.maxDeletedShare` allows.
+    /// Delete even when more apps vanished than `extractor.maxDeletedShare` allows; with a schedule, in
+    /// the first run.
     #[arg(long)]
     pub allow_deletions: bool,
     /// Write the report of the run, or of the last one, as JSON.

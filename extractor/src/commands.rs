@@ -85,14 +85,17 @@ async fn run(global: &Global, args: &RunArgs) -> u8 {
         complain(&format!(
             "error: failed to listen on `extractor.adminAddress` {address}: {error}"
         ));
-        return exit::UNREACHABLE;
+        return exit::USAGE;
     }
     let schedule = args.schedule().unwrap_or_else(|| settings.run.schedule.clone());
-    let mode = Mode { full: args.full, allow_deletions: args.allow_deletions };
+    // For the first run only: what was typed once is not meant for every night to come.
+    let mut mode = Mode { full: args.full, allow_deletions: args.allow_deletions };
     loop {
         let started = Instant::now();
         let code = run_once(&settings, kafka, &site, mode, args.report.as_ref(), &cancel).await;
-        readiness.set(code == exit::COMPLETE);
+        mode = Mode::default();
+        // An app that cannot be read does not make the extractor unready; a site that cannot be does.
+        readiness.set(code <= exit::INCOMPLETE);
         let Some(wait) = until_next(&schedule, started) else { return code };
         if cancel.is_cancelled() {
             return exit::COMPLETE;
@@ -131,6 +134,7 @@ async fn run_once(
         Err(error) => {
             let code = match &error {
                 pipeline::Error::Kafka(kafka::Error::PartitionFull { .. }) => exit::REFUSED,
+                pipeline::Error::Kafka(error) if error.is_misconfiguration() => exit::USAGE,
                 _ => exit::UNREACHABLE,
             };
             let failure = Report {

@@ -100,7 +100,12 @@ pub async fn run(
     if let Err(error) = &result {
         clock.report.error = Some(error_chain(error));
     }
-    run.announce(&clock.report, phase, clock.started_at).await?;
+    if let Err(error) = run.announce(&clock.report, phase, clock.started_at).await {
+        warn!(
+            error = error_chain(&error),
+            "could not write the end of the run to the topic of runs"
+        );
+    }
     run.writer.publisher.flush(settings.run.delivery_timeout).await.ok();
     result.map(|()| clock.report)
 }
@@ -117,7 +122,6 @@ pub async fn plan(
     let mut clock = Clock::start(settings);
     let fingerprint = app::fingerprint(settings);
     let (apps, _) = list(settings, site, &mut clock.report).await?;
-    let names = settings.kafka.as_ref().map(|kafka| kafka.topics.clone()).unwrap_or_default();
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
@@ -144,9 +148,16 @@ pub async fn plan(
                     let headers: BTreeMap<_, _> =
                         record.headers.iter().map(|(name, value)| (*name, value)).collect();
                     let value = record.event.as_ref().map(json::readable);
-                    let line = serde_json::json!({"topic": names.name(topic), "key": record.key, "headers": headers, "value": value});
+                    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
                     writeln!(out, "{line}")?;
                 }
+            }
+            Err(_) if cancel.is_cancelled() => {
+                clock.report.error = Some("stopped before every app was read".to_owned());
+                break;
+            }
+            Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
+                return Err(error.into());
             }
             Err(error) => fail(&mut clock.report, entry, error_chain(&error)),
         }
@@ -242,15 +253,17 @@ impl RunContext<'_> {
             Err(error) => return Outcome::Failed(error_chain(&error)),
         };
         app.gaps.listed = !self.repository_read;
-        if app.gaps.any()
-            && let Some(published) = self.writer.published_dashboard(known).await
-        {
+        if app.gaps.any() && known.dashboard.is_some() {
+            let Some(published) = self.writer.published_dashboard(known).await else {
+                return Outcome::Failed(
+                    "parts could not be read, and what is published of them neither".to_owned(),
+                );
+            };
             changes::carry_over(&mut app.dashboard, published, &app.gaps);
         }
         let mut settled = self.settled(entry);
         if app.gaps.passing {
-            // What may be readable next time is not settled, whatever the times say.
-            settled.fingerprint.push_str(" (unsettled)");
+            settled = settled.unsettled();
         }
         let changes = changes::of_app(
             &self.settings.service,
@@ -302,8 +315,17 @@ impl RunContext<'_> {
             return Ok(());
         }
         let present: HashSet<&str> = apps.iter().map(|entry| entry.id.as_str()).collect();
-        let vanished: Vec<_> =
-            state.apps.iter().filter(|(id, _)| !present.contains(id.as_ref())).collect();
+        let deletable = self.deletable(&Gaps::default());
+        let vanished: Vec<_> = state
+            .apps
+            .iter()
+            .filter(|(id, _)| !present.contains(id.as_ref()))
+            .map(|(id, known)| {
+                changes::of_vanished_app(&self.settings.service, id, known, deletable)
+            })
+            // What the configuration keeps (`markDeleted…: false`) is not gone.
+            .filter(|deletes| !deletes.is_empty())
+            .collect();
         if vanished.is_empty() {
             return Ok(());
         }
@@ -322,13 +344,7 @@ impl RunContext<'_> {
             report.deletions_refused = Some(refusal);
             return Ok(());
         }
-        for (id, known) in vanished {
-            let deletes = changes::of_vanished_app(
-                &self.settings.service,
-                id,
-                known,
-                self.deletable(&Gaps::default()),
-            );
+        for deletes in vanished {
             self.writer.delete(&deletes).await?;
             for deleted in &deletes {
                 report.counts(deleted.topic).deleted += 1;
@@ -399,8 +415,7 @@ async fn read_state(
         kafka::read_state(&kafka, &partitions, |stored| state.take(&service, &stored))?;
         Ok(state)
     });
-    // The closure does not panic, and the runtime outlives it.
-    read.await.unwrap_or_else(|_| Ok(State::default()))
+    read.await.map_err(|_| kafka::Error::Interrupted)?
 }
 
 /// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it

@@ -8,6 +8,11 @@ use schemas::{
 };
 use serde::Serialize;
 
+/// Failed apps in a run event; the report has all of them.
+const MAX_FAILED_IN_EVENT: usize = 500;
+/// Characters of a reason in a run event.
+const MAX_REASON: usize = 500;
+
 /// What a run did. The JSON of `--report` is this, with these names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -104,12 +109,13 @@ impl Report {
         counts.collect()
     }
 
-    /// Failed apps for the run event.
+    /// Failed apps for the run event, the first [`MAX_FAILED_IN_EVENT`], reasons cut: a record must not
+    /// outgrow what brokers take.
     #[must_use]
     pub fn failed_apps(&self) -> Vec<FailedApp> {
-        let failed = self.apps_failed.iter().map(|failed| FailedApp {
+        let failed = self.apps_failed.iter().take(MAX_FAILED_IN_EVENT).map(|failed| FailedApp {
             app_id: failed.app_id.clone(),
-            reason: failed.reason.clone(),
+            reason: failed.reason.chars().take(MAX_REASON).collect(),
         });
         failed.collect()
     }

@@ -46,6 +46,11 @@ impl Writer<'_> {
         published.upserts.extend(changes.upserts.iter().map(|(event, _)| event.topic()));
         published.deletes.extend(changes.deletes.iter().map(|deleted| deleted.topic));
         let edges = self.edges(&changes.deletes).await;
+        if let Some((dashboard, hash)) = changes.unsettle {
+            // The published marker would call the app complete while it is being written.
+            let unsettled = settled.clone().unsettled();
+            self.publisher.publish(vec![self.upsert(dashboard, &hash, Some(&unsettled))]).await?;
+        }
         let upserts =
             changes.upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
         let deletes = changes.deletes.iter().map(|deleted| self.tombstone(deleted, &edges));
@@ -57,12 +62,13 @@ impl Writer<'_> {
         Ok(published)
     }
 
-    /// Writes the tombstones of an app that is gone, its dashboard's last.
+    /// Writes the tombstones of an app that is gone, its dashboard's first: without the commit marker
+    /// the app is read again when it comes back before the rest is deleted.
     pub(crate) async fn delete(&self, deletes: &[Deleted]) -> Result<(), kafka::Error> {
         let edges = self.edges(deletes).await;
-        let (last, others): (Vec<_>, Vec<_>) =
+        let (marker, others): (Vec<_>, Vec<_>) =
             deletes.iter().partition(|deleted| deleted.topic == Topic::Dashboards);
-        for part in [others, last] {
+        for part in [marker, others] {
             let records = part.iter().map(|deleted| self.tombstone(deleted, &edges)).collect();
             self.publisher.publish(records).await?;
         }

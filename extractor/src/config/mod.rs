@@ -6,7 +6,10 @@ mod validate;
 
 use std::{path::Path, time::Duration};
 
-use schemas::config::{Document, Kafka, Problems};
+use schemas::{
+    TopicNames,
+    config::{Document, Kafka, Problems},
+};
 use secrecy::SecretString;
 
 pub use self::filter::Filter;
@@ -22,6 +25,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// What is read.
     pub scope: Scope,
+    /// Names of the topics.
+    pub topics: TopicNames,
     /// Kafka; `None` for commands that do not need it.
     pub kafka: Option<Kafka>,
     /// How a run goes.

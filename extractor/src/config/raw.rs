@@ -193,16 +193,16 @@ pub struct Extractor {
     pub stream_filter_pattern: Option<FilterPattern>,
     /// Whether filter panes, buttons and the like become chart events of type OTHER. Default false.
     pub non_chart_objects: Option<bool>,
-    /// Largest share of known apps that may vanish in one run, 0 to 1; one app may always, unless it was the last. Default 0.5.
+    /// Largest share of known apps that may vanish in one run, 0 to 1; one app may always, unless it was the last. Apps that the filters no longer let through count as gone. Default 0.3.
     pub max_deleted_share: Option<f64>,
     /// Time limit for a record to be confirmed by the brokers. Default 5m.
     pub delivery_timeout: Option<Span>,
     /// Most bytes that a partition may hold before the extractor refuses to write more (exit code 4); for brokers that silently keep less than everything. Default: none.
     pub max_partition_bytes: Option<u64>,
-    /// Time limit for finishing after SIGTERM. Default 25s, below Docker's and Kubernetes' kill.
+    /// Time limit for finishing after SIGTERM. Default 25s: containers need a longer grace period (`docker-compose.yml` has 45 s).
     pub shutdown_deadline: Option<Span>,
     /// Runs of `extractor run` without `--once`, `--every` or `--cron`: `15m`, or a cron expression. Default: one run.
     pub schedule: Option<String>,
-    /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9101`. Default: none.
+    /// Address of `/healthz` and `/readyz`, such as `0.0.0.0:9101`. Default: none.
     pub admin_address: Option<String>,
 }

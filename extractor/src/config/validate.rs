@@ -19,8 +19,9 @@ pub(super) fn settings(document: &Document, needs: Needs) -> Result<Settings, Pr
     document.check_blocks(&mut problems);
     let source: raw::Source = document.read("source", &mut problems);
     let own: raw::Extractor = document.read("extractor", &mut problems);
-    let kafka = (needs == Needs::SiteAndKafka)
-        .then(|| document.read::<RawKafka>("kafka", &mut problems).validate(&mut problems));
+    let raw_kafka: RawKafka = document.read("kafka", &mut problems);
+    let topics = raw_kafka.topics(&mut problems);
+    let kafka = (needs == Needs::SiteAndKafka).then(|| raw_kafka.validate(&mut problems));
 
     let mut notices = notices(&source, document);
     let service = service_name(source.service_name.as_deref(), &mut problems);
@@ -31,7 +32,7 @@ pub(super) fn settings(document: &Document, needs: Needs) -> Result<Settings, Pr
     let scope = scope(&connection, pipeline_filters(&pipeline), &own, &pipeline, &mut problems);
     let run = run(&own, &pipeline, &mut problems);
     let site = site(connection, &own, &mut notices, &mut problems);
-    problems.into_result(Settings { service, site, base_url, scope, kafka, run, notices })
+    problems.into_result(Settings { service, site, base_url, scope, topics, kafka, run, notices })
 }
 
 fn service_name(name: Option<&str>, problems: &mut Problems) -> String {
@@ -141,7 +142,7 @@ fn scope(
 }
 
 fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) -> Run {
-    let max_deleted_share = own.max_deleted_share.unwrap_or(0.5);
+    let max_deleted_share = own.max_deleted_share.unwrap_or(0.3);
     if !(0.0..=1.0).contains(&max_deleted_share) {
         problems.add("extractor.maxDeletedShare", "must lie between 0 and 1");
     }

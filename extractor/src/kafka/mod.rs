@@ -26,8 +26,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// librdkafka refuses the properties.
-    #[error("failed to set up the Kafka client; check `kafka.properties`")]
-    Client(#[source] rdkafka::error::KafkaError),
+    #[error("failed to set up the Kafka client: {0}; check `kafka.properties`")]
+    Client(String),
     /// The brokers do not answer.
     #[error(
         "failed to reach the Kafka brokers `{brokers}`; are they running, and are `kafka.bootstrapServers` and the security settings in `kafka.properties` right?"
@@ -93,6 +93,9 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// Reading the topics was broken off.
+    #[error("reading what is published was broken off")]
+    Interrupted,
     /// A topic could not be read to its end.
     #[error("failed to read the topic `{topic}`")]
     Read {
@@ -105,6 +108,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Wraps what librdkafka says of its properties, without their values: they may be secrets.
+    fn client(error: rdkafka::error::KafkaError) -> Self {
+        Self::Client(match error {
+            rdkafka::error::KafkaError::ClientConfig(_, description, key, _) => {
+                let known =
+                    description.split('"').next().unwrap_or_default().trim_end_matches([':', ' ']);
+                format!("`{key}`: {known}")
+            }
+            other => other.to_string(),
+        })
+    }
+
+    /// Whether a setting is wrong, and not a service away.
+    #[must_use]
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(self, Self::Client(_) | Self::Registry(RegistryError::Setup { .. }))
+    }
+
     /// Wraps what librdkafka says when the brokers are asked something.
     fn unreachable(kafka: &Kafka) -> impl Fn(rdkafka::error::KafkaError) -> Self + '_ {
         |source| Self::Unreachable { brokers: kafka.bootstrap_servers.clone(), source }

@@ -90,7 +90,7 @@ impl Publisher {
                 config.set(name, value);
             }
         }
-        let producer = config.create().map_err(Error::Client)?;
+        let producer = config.create().map_err(Error::client)?;
         let writers = Arc::new(writers(kafka).await?);
         let partitions = Arc::new(partitions);
         Ok(Self { producer, topics: kafka.topics.clone(), partitions, writers, guard: None })

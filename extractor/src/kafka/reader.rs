@@ -1,6 +1,6 @@
 //! Reads the state topics back: what is published is what a new run compares with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
@@ -54,21 +54,33 @@ pub fn read_state(
     partitions: &Partitions,
     mut visit: impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
-    let mut places = TopicPartitionList::new();
-    for topic in Topic::STATE {
-        let name = kafka.topics.name(topic);
-        for partition in 0..partitions.get(&topic).copied().unwrap_or_default() {
-            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            places
-                .add_partition_offset(&name, partition, Offset::Beginning)
-                .map_err(Error::Client)?;
-        }
-    }
     let consumer = consumer(kafka)?;
-    let mut open = places.count();
-    consumer.assign(&places).map_err(Error::Client)?;
+    for topic in Topic::STATE {
+        let count = partitions.get(&topic).copied().unwrap_or_default();
+        read_topic(kafka, &consumer, topic, count, &mut visit)?;
+    }
+    Ok(())
+}
+
+/// Reads one topic to its end. An end is reported again whenever a partition has grown, and without
+/// its topic, so topics are read one after the other and ends are kept by partition.
+fn read_topic(
+    kafka: &Kafka,
+    consumer: &BaseConsumer<Reading>,
+    topic: Topic,
+    count: u32,
+    visit: &mut impl FnMut(Stored<'_>),
+) -> Result<(), Error> {
+    let name = kafka.topics.name(topic);
+    let mut places = TopicPartitionList::new();
+    let mut open = BTreeSet::new();
+    for partition in (0..count).filter_map(|partition| i32::try_from(partition).ok()) {
+        places.add_partition_offset(&name, partition, Offset::Beginning).map_err(Error::client)?;
+        open.insert(partition);
+    }
+    consumer.assign(&places).map_err(Error::client)?;
     let mut silent = 0;
-    while open > 0 {
+    while !open.is_empty() {
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
                 silent = 0;
@@ -76,15 +88,13 @@ pub fn read_state(
                     visit(stored);
                 }
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
             Some(Err(error)) if is_passing(&error) && silent < MAX_SILENT_POLLS => silent += 1,
-            Some(Err(source)) => return Err(read_error(kafka, source)),
+            Some(Err(source)) => return Err(Error::Read { topic: name, source }),
             None if silent < MAX_SILENT_POLLS => silent += 1,
             None => {
-                return Err(read_error(
-                    kafka,
-                    KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut),
-                ));
+                let source = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+                return Err(Error::Read { topic: name, source });
             }
         }
     }
@@ -108,8 +118,8 @@ pub fn read_at(
         let mut place = TopicPartitionList::new();
         place
             .add_partition_offset(&name, partition, Offset::Offset(*offset))
-            .map_err(Error::Client)?;
-        consumer.assign(&place).map_err(Error::Client)?;
+            .map_err(Error::client)?;
+        consumer.assign(&place).map_err(Error::client)?;
         let mut silent = 0;
         loop {
             match consumer.poll(POLL) {
@@ -123,7 +133,7 @@ pub fn read_at(
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) if is_passing(&error) && silent < MAX_SILENT_POLLS => silent += 1,
-                Some(Err(source)) => return Err(read_error(kafka, source)),
+                Some(Err(source)) => return Err(Error::Read { topic: name, source }),
                 None if silent < MAX_SILENT_POLLS => silent += 1,
                 None => break,
             }
@@ -157,7 +167,7 @@ fn consumer(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
         ("queued.max.messages.kbytes", "16384"),
     ];
     let consumer: BaseConsumer<Reading> =
-        client_config(kafka, &ours).create_with_context(Reading).map_err(Error::Client)?;
+        client_config(kafka, &ours).create_with_context(Reading).map_err(Error::client)?;
     // Fails early and with a clear cause when no broker answers.
     consumer
         .fetch_metadata(Some(&kafka.topics.name(Topic::Dashboards)), REQUEST_TIMEOUT)
@@ -200,8 +210,4 @@ fn is_passing(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::LeaderNotAvailable
         )
     )
-}
-
-fn read_error(kafka: &Kafka, source: KafkaError) -> Error {
-    Error::Read { topic: kafka.topics.name(Topic::Dashboards), source }
 }

@@ -76,7 +76,7 @@ pub async fn look(kafka: &Kafka) -> Result<Partitions, Error> {
 /// Partitions of our topics that exist. Lists all topics of the cluster: asking for one by name may
 /// create it where brokers create topics automatically.
 async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {
-    let consumer: BaseConsumer = client_config(kafka, &[]).create().map_err(Error::Client)?;
+    let consumer: BaseConsumer = client_config(kafka, &[]).create().map_err(Error::client)?;
     let listed =
         tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, REQUEST_TIMEOUT));
     let metadata = match listed.await {
@@ -161,5 +161,5 @@ async fn warn_about_settings(kafka: &Kafka) {
 }
 
 fn admin(kafka: &Kafka) -> Result<AdminClient<DefaultClientContext>, Error> {
-    client_config(kafka, &[]).create().map_err(Error::Client)
+    client_config(kafka, &[]).create().map_err(Error::client)
 }

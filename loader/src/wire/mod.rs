@@ -81,6 +81,8 @@ fn sink_settings(settings: &Settings) -> settings::Settings {
             tls: tls(&catalogue.tls),
             request_timeout: catalogue.request_timeout,
             token_grace: catalogue.token_grace,
+            // At start a server that does not answer is more likely misspelt than away.
+            patience: Some(settings.flow.connect_timeout),
             max_concurrency: catalogue.concurrency,
             ..ServerSettings::new(catalogue.url.as_str(), catalogue.token.clone())
         },

@@ -1,6 +1,6 @@
 //! Writes the events of every topic as JSON lines, for looking at.
 
-use std::{fs, io::Write as _, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, io::Write as _, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use rdkafka::{
@@ -51,19 +51,20 @@ fn read(
         .set("enable.partition.eof", "true")
         .create()?;
     let metadata = consumer.fetch_metadata(Some(&name), Duration::from_secs(30))?;
-    let mut open = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let mut open: BTreeSet<i32> = (0..i32::try_from(count)?).collect();
     let mut places = TopicPartitionList::new();
-    for partition in 0..i32::try_from(open)? {
+    for &partition in &open {
         places.add_partition_offset(&name, partition, Offset::Beginning)?;
     }
     consumer.assign(&places)?;
-    while open > 0 {
+    while !open.is_empty() {
         match consumer.poll(Duration::from_secs(30)) {
             Some(Ok(message)) => {
                 let key = String::from_utf8_lossy(message.key().unwrap_or_default());
                 visit(&key, message.payload())?;
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
             Some(Err(error)) => return Err(error.into()),
             None => anyhow::bail!("no answer for 30 s"),
         }

@@ -102,7 +102,15 @@ async fn run(options: Options) -> anyhow::Result<u8> {
             say(broker::TOO_SMALL);
             return Ok(stages::REFUSED);
         }
+        if extracted.code > 1 {
+            say("the extractor could not run; its last lines say why");
+            return Ok(extracted.code);
+        }
         let loaded = stages::loader(&programs, &config_path, &output, round).await?;
+        if loaded.code > 1 {
+            say("the loader could not run; its last lines say why");
+            return Ok(loaded.code);
+        }
         say(&summary::of_round(&extracted, &loaded, catalogue.writes() - before));
         code = code.max(extracted.code).max(loaded.code);
         if round == 2 && !summary::is_unchanged(&extracted, &loaded) {

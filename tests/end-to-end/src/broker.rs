@@ -3,7 +3,10 @@
 //! The mock has no admin API, so topics are made through its own; a real broker's are made by the
 //! extractor. Every test has a topic prefix of its own.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
@@ -118,9 +121,9 @@ impl Broker {
             places.add_partition_offset(&name, partition, Offset::Beginning).expect("a place");
         }
         consumer.assign(&places).expect("assigned");
-        let mut open = count;
+        let mut open: BTreeSet<i32> = (0..i32::try_from(count).expect("few")).collect();
         let mut records = Vec::new();
-        while open > 0 {
+        while !open.is_empty() {
             match consumer.poll(Duration::from_secs(30)) {
                 Some(Ok(message)) => records.push(Record {
                     key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
@@ -129,7 +132,7 @@ impl Broker {
                     partition: message.partition(),
                     offset: message.offset(),
                 }),
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
                 Some(Err(error)) => panic!("reading {name}: {error}"),
                 None => panic!("reading {name}: no answer"),
             }
