@@ -109,7 +109,7 @@ impl Report {
         counts.collect()
     }
 
-    /// Failed apps for the run event, the first [`MAX_FAILED_IN_EVENT`], reasons cut: a record must not
+    /// Failed apps for the run event, the first 500, reasons cut: a record must not
     /// outgrow what brokers take.
     #[must_use]
     pub fn failed_apps(&self) -> Vec<FailedApp> {
