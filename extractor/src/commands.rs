@@ -128,10 +128,19 @@ async fn run_once(
             let code = if cancel.is_cancelled() { exit::COMPLETE } else { done.exit_code() };
             code.max(write_report(&done, report))
         }
-        Err(pipeline::Error::Kafka(error @ kafka::Error::PartitionFull { .. })) => {
-            failed(exit::REFUSED, &error)
+        Err(error) => {
+            let code = match &error {
+                pipeline::Error::Kafka(kafka::Error::PartitionFull { .. }) => exit::REFUSED,
+                _ => exit::UNREACHABLE,
+            };
+            let failure = Report {
+                service: settings.service.clone(),
+                error: Some(error_chain(&error)),
+                ..Report::default()
+            };
+            write_report(&failure, report);
+            failed(code, &error)
         }
-        Err(error) => failed(exit::UNREACHABLE, &error),
     }
 }
 

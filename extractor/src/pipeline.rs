@@ -314,8 +314,8 @@ impl RunContext<'_> {
             );
             return Ok(());
         }
-        if let Some(refusal) =
-            refusal(vanished.len(), state.apps.len(), self.settings.run.max_deleted_share)
+        let max_share = self.settings.run.max_deleted_share;
+        if let Some(refusal) = refusal(vanished.len(), state.apps.len(), max_share)
             && !mode.allow_deletions
         {
             warn!(refusal, "deletions refused");
@@ -403,11 +403,13 @@ async fn read_state(
     read.await.unwrap_or_else(|_| Ok(State::default()))
 }
 
-/// Why so many deletions are refused; `None` when they are not.
+/// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it
+/// was the last: a site that shows nothing any more has hardly been emptied.
 fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
     let share = vanished as f64 / known.max(1) as f64;
-    (share > max_share).then(|| {
+    let is_too_much = share > max_share && (vanished > 1 || vanished == known);
+    is_too_much.then(|| {
         format!(
             "{vanished} of {known} published apps are not on the site any more, more than `extractor.maxDeletedShare` ({max_share}) allows; if the user lost access, restore it; if they are really gone, run once with `--allow-deletions`"
         )
@@ -447,4 +449,29 @@ fn fail(report: &mut Report, entry: &AppEntry, reason: String) {
         title: entry.title.clone(),
         reason,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+
+    #[test]
+    fn deletions_are_refused_beyond_the_share() {
+        let check = |vanished, known, max_share, refused: bool| {
+            let refusal = refusal(vanished, known, max_share);
+            assert_eq!(
+                refusal.is_some(),
+                refused,
+                "{vanished} of {known}, {max_share}: {refusal:?}"
+            );
+        };
+        check(1, 100, 0.5, false);
+        check(50, 100, 0.5, false);
+        check(51, 100, 0.5, true);
+        check(1, 2, 0.3, false);
+        check(1, 1, 0.5, true);
+        check(2, 3, 0.5, true);
+        check(3, 3, 1.0, false);
+        check(5, 100, 0.0, true);
+    }
 }

@@ -193,7 +193,7 @@ pub struct Extractor {
     pub stream_filter_pattern: Option<FilterPattern>,
     /// Whether filter panes, buttons and the like become chart events of type OTHER. Default false.
     pub non_chart_objects: Option<bool>,
-    /// Largest share of known apps that may vanish in one run, 0 to 1. Default 0.3.
+    /// Largest share of known apps that may vanish in one run, 0 to 1; one app may always, unless it was the last. Default 0.5.
     pub max_deleted_share: Option<f64>,
     /// Time limit for a record to be confirmed by the brokers. Default 5m.
     pub delivery_timeout: Option<Span>,

@@ -141,7 +141,7 @@ fn scope(
 }
 
 fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) -> Run {
-    let max_deleted_share = own.max_deleted_share.unwrap_or(0.3);
+    let max_deleted_share = own.max_deleted_share.unwrap_or(0.5);
     if !(0.0..=1.0).contains(&max_deleted_share) {
         problems.add("extractor.maxDeletedShare", "must lie between 0 and 1");
     }

@@ -111,3 +111,23 @@ async fn a_refused_token_stops_the_loader_and_nothing_is_lost() {
     world.load(&[]).await;
     assert_eq!(world.entities("dashboards").len(), world.apps.len());
 }
+
+/// A broker that silently keeps little must never be given more: the run stops before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_is_not_filled_beyond_its_limit() {
+    let world = World::with_sample_apps().await;
+    let set = "extractor.maxPartitionBytes=20000";
+    check(&world, "extractor", &["--set", set, "run", "--once"], 4, &["maxPartitionBytes"]).await;
+    let mut bytes = std::collections::BTreeMap::new();
+    for topic in Topic::STATE {
+        for record in world.broker.records(topic) {
+            let size = record.key.len() + record.value.map_or(0, |value| value.len());
+            *bytes.entry((topic, record.partition)).or_insert(0) += size;
+        }
+    }
+    assert!(!bytes.is_empty(), "something fits");
+    assert!(bytes.values().all(|bytes| *bytes <= 20_000), "{bytes:?}");
+    // With room enough the rest follows.
+    world.extract(&[]).await;
+    assert_eq!(world.broker.events(Topic::Dashboards).len(), world.apps.len());
+}
