@@ -28,7 +28,16 @@ pub(super) async fn describe(settings: &OpenMetadata) -> Result<String, Fatal> {
         ),
         exit_code: 2,
     })?;
-    let answer = ask(&client, settings, "system/version").await?;
+    let nothing = |path: &str| {
+        refused(
+            settings,
+            format!(
+                "has nothing at `/v1/{path}`; is it OpenMetadata, and does `hostPort` end with `/api`?"
+            ),
+        )
+    };
+    let path = "system/version";
+    let answer = ask(&client, settings, path).await?.ok_or_else(|| nothing(path))?;
     let text = answer.get("version").and_then(Value::as_str).unwrap_or_default();
     let version: Version = text.parse().map_err(|error| refused(settings, format!("says its version is {error}; is it OpenMetadata, and does `hostPort` end with `/api`?")))?;
     let remark = match version.support() {
@@ -49,16 +58,28 @@ pub(super) async fn describe(settings: &OpenMetadata) -> Result<String, Fatal> {
         }
         Support::Newer => ", newer than any known here",
     };
-    let user = ask(&client, settings, "users/loggedInUser").await?;
-    let name = user.get("name").and_then(Value::as_str).unwrap_or("(unknown)");
-    let bot = match user.get("isBot").and_then(Value::as_bool) {
-        Some(true) => "",
-        _ => " (no bot: what people wrote to entities may be overwritten)",
+    // Everybody may ask for the version; this needs the token.
+    let path = "services/dashboardServices?limit=1";
+    ask(&client, settings, path).await?.ok_or_else(|| nothing(path))?;
+    let who = match ask(&client, settings, "users/loggedInUser").await.ok().flatten() {
+        Some(user) => {
+            let name = user.get("name").and_then(Value::as_str).unwrap_or("(unknown)");
+            let is_bot = user.get("isBot").and_then(Value::as_bool) == Some(true);
+            let warning = if is_bot {
+                ""
+            } else {
+                " (no bot: what people wrote to entities may be overwritten)"
+            };
+            format!(", as user `{name}`{warning}")
+        }
+        // Not every version tells, and none without authentication.
+        None => String::new(),
     };
-    Ok(format!("version {version}{remark} at `{}`, as user `{name}`{bot}", settings.url))
+    Ok(format!("version {version}{remark} at `{}`{who}", settings.url))
 }
 
-async fn ask(client: &Client, settings: &OpenMetadata, path: &str) -> Result<Value, Fatal> {
+/// The answer; `None` when there is nothing at that path.
+async fn ask(client: &Client, settings: &OpenMetadata, path: &str) -> Result<Option<Value>, Fatal> {
     let mut request: RequestBuilder = client.get(format!("{}/v1/{path}", settings.url));
     for (name, value) in &settings.extra_headers {
         request = request.header(name, value.expose_secret());
@@ -81,9 +102,8 @@ async fn ask(client: &Client, settings: &OpenMetadata, path: &str) -> Result<Val
             "refuses the token; check `securityConfig.jwtToken` (Settings → Bots → ingestion-bot)"
                 .to_owned(),
         )),
-        // Servers without authentication do not know who is asking.
-        StatusCode::NOT_FOUND if settings.token.is_none() => Ok(Value::Null),
-        status if status.is_success() => Ok(response.json().await.unwrap_or(Value::Null)),
+        StatusCode::NOT_FOUND => Ok(None),
+        status if status.is_success() => Ok(Some(response.json().await.unwrap_or(Value::Null))),
         status => Err(refused(settings, format!("answers {status} to `/v1/{path}`"))),
     }
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "tests say what they skip")]
 
+mod checking;
 mod documentation;
 mod groups;
 mod kafka;
