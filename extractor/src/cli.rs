@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{config::Schedule, runtime::telemetry::LogFormat};
@@ -56,6 +56,8 @@ pub enum Command {
     Check,
     /// Print what a full run would publish, as JSON lines on standard output; needs no Kafka.
     Plan(PlanArgs),
+    /// Print the lineage of load scripts in files: which database columns and files end in which fields.
+    Lineage(LineageArgs),
     /// Register the event schemas, or check them against the registry.
     Schemas(SchemasArgs),
     /// Print shell completions.
@@ -107,6 +109,35 @@ pub struct PlanArgs {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// Options of `lineage`.
+#[derive(Debug, Args)]
+pub struct LineageArgs {
+    /// Load scripts, or folders that are searched for `*.qvs`; analysed together, their chains joined.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Data connections: the engine's `GetConnections` reply as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub connections: Option<PathBuf>,
+    /// Script log of the last reload, one for each script in order; what was executed refines the rest.
+    #[arg(long = "log", value_name = "FILE")]
+    pub logs: Vec<PathBuf>,
+    /// Form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LineageFormat,
+}
+
+/// Forms of a lineage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LineageFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts.
+    Json,
+    /// A diagram.
+    Mermaid,
 }
 
 /// Options of `schemas`.

@@ -18,9 +18,9 @@ use tracing::{error, info, warn};
 
 use crate::{
     check,
-    cli::{Cli, Command, Global, PlanArgs, RunArgs, SchemasCommand},
+    cli::{Cli, Command, Global, LineageArgs, PlanArgs, RunArgs, SchemasCommand},
     config::{self, Needs, Schedule, Settings},
-    error_chain, kafka,
+    error_chain, kafka, lineage,
     pipeline::{self, Mode},
     qlik::Site,
     report::Report,
@@ -50,6 +50,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Run(args) => run(&cli.global, &args).await,
         Command::Check => check(&cli.global).await,
         Command::Plan(args) => plan(&cli.global, &args).await,
+        Command::Lineage(args) => lineage(&args),
         Command::Schemas(args) => schemas(&cli.global, args.command).await,
         Command::Completions { shell } => {
             clap_complete::generate(
@@ -180,6 +181,20 @@ async fn plan(global: &Global, args: &PlanArgs) -> u8 {
             exit::COMPLETE
         }
         Err(error) => failed(exit::UNREACHABLE, &error),
+    }
+}
+
+fn lineage(args: &LineageArgs) -> u8 {
+    match lineage::run(args) {
+        Ok(analysis) => {
+            // Whoever reads may have seen enough (`| head`).
+            writeln!(std::io::stdout(), "{}", analysis.text.trim_end()).ok();
+            for problem in &analysis.problems {
+                complain(problem);
+            }
+            u8::from(!analysis.problems.is_empty())
+        }
+        Err(error) => failed(exit::USAGE, &error),
     }
 }
 

@@ -3,7 +3,8 @@
 //! * [`pipeline`]: one run, top to bottom. [`commands`]: what the command line does.
 //! * [`qlik`]: the protocols, bottom up; knows nothing of events.
 //! * [`map`]: what was read of an app → events; [`expression`]: chart expressions → the fields that
-//!   they read; [`changes`]: events compared with what is published. All pure.
+//!   they read; [`script`]: load scripts → lineage; [`changes`]: events compared with what is
+//!   published. All pure.
 //! * [`kafka`] and [`state`]: what is published, written and read back. There is no other state.
 
 mod app;
@@ -14,6 +15,7 @@ pub mod commands;
 pub mod config;
 pub mod expression;
 pub mod kafka;
+pub mod lineage;
 pub mod map;
 pub mod pipeline;
 mod progress;
@@ -21,6 +23,7 @@ pub mod qlik;
 mod records;
 pub mod report;
 pub mod runtime;
+pub mod script;
 pub mod state;
 mod wire;
 mod writer;

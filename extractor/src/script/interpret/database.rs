@@ -1,0 +1,194 @@
+//! Connections, and the statements that are passed to them.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::Machine;
+use super::load::Read;
+use crate::script::mask::mask;
+use crate::script::model::{Connection, Field, Flow, Open, Relation, SourceId, Sources, origin};
+use crate::script::outcome::{ReferenceKind, Resolution, Source, Status};
+use crate::script::paths::property;
+use crate::script::sql::{self, Catalogue, Select, Sql, TableName, dialect_of};
+use crate::script::statement::{ConnectKind, Pair, Prefix};
+
+impl Machine<'_> {
+    pub(super) fn connect(&mut self, kind: ConnectKind, target: &str) {
+        let connection = match kind {
+            ConnectKind::Lib => {
+                let known = self.input.connections.find(target);
+                let text = known.map(|known| format!("{} {}", known.kind, known.text).into());
+                Connection { name: target.into(), text }
+            }
+            ConnectKind::Odbc | ConnectKind::Oledb | ConnectKind::Custom => {
+                // `ODBC CONNECT TO [Name;DBQ=x]`: the data source's name.
+                let dsn = property(target, "dsn").or_else(|| {
+                    let first = target.split(';').next().unwrap_or_default().trim();
+                    (kind == ConnectKind::Odbc && !first.contains('=') && !first.is_empty())
+                        .then(|| first.to_owned())
+                });
+                let name = dsn.unwrap_or_else(|| mask(target));
+                Connection { name: name.into(), text: Some(target.into()) }
+            }
+        };
+        self.state.flags.connections = Rc::new(vec![connection]);
+    }
+
+    /// `SQL …` or `SELECT …`.
+    pub(super) fn sql(&mut self, label: Option<String>, prefixes: Vec<Prefix>, text: &str) {
+        let connections = Rc::clone(&self.state.flags.connections);
+        let first = connections.first();
+        let dialect = first.and_then(|first| first.text.as_deref()).and_then(dialect_of);
+        let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
+        let read = match sql::read(text, dialect, &known) {
+            Sql::Select(select) => self.selected(&select, &connections),
+            Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
+            Sql::Procedure(reason) => {
+                let name = first.map_or("", |first| &*first.name).to_owned();
+                self.refer(ReferenceKind::Connection, &name, Status::Unresolved(reason));
+                if label.is_none() && self.pending.is_empty() {
+                    return; // It gives nothing that could be seen.
+                }
+                let relation = Relation { any: Some(Rc::default()), ..Relation::default() };
+                Read { relation, name: "SQL".to_owned(), ..Read::default() }
+            }
+        };
+        self.feed(label, prefixes, None, read);
+    }
+
+    fn selected(&mut self, select: &Select, connections: &[Connection]) -> Read {
+        let resolution = if select.fallback { Resolution::Fallback } else { self.site.resolution };
+        if select.fallback {
+            self.say("the SQL could not be parsed: tables are read tolerantly".to_owned());
+        }
+        for note in &select.notes {
+            self.say(note.clone());
+        }
+        let mut relation = Relation::default();
+        let each: Vec<Option<&Connection>> = if connections.is_empty() {
+            vec![None]
+        } else {
+            connections.iter().map(Some).collect()
+        };
+        let group = if select.stars.len() > 1 { self.new_group() } else { 0 };
+        for connection in each {
+            let ids: Vec<SourceId> = select
+                .tables
+                .iter()
+                .map(|table| {
+                    let source = table_source(connection, table);
+                    let name = source.name();
+                    let id = self.sources.source(source);
+                    let status = if name.contains("$(") {
+                        Status::Unresolved("its name is known only at reload".to_owned())
+                    } else {
+                        Status::Resolved
+                    };
+                    self.refer(ReferenceKind::Table, &name, status);
+                    let mut used = self.used(id);
+                    used.resolution = resolution;
+                    relation.sources.insert(id, used);
+                    id
+                })
+                .collect();
+            for column in &select.columns {
+                let mut sets = Vec::new();
+                for (table, name) in &column.origins {
+                    let Some(&id) = ids.get(*table) else { continue };
+                    sets.push(self.sources.single(id, None, name));
+                    if !select.fallback {
+                        self.catalogue.insert((id, name.to_lowercase()));
+                    }
+                }
+                let flow = Flow {
+                    origins: origin::union(&sets),
+                    expression: column.expression.as_deref().map(Rc::from),
+                    via: Rc::default(),
+                    resolution,
+                };
+                let name: Rc<str> = column.name.as_str().into();
+                relation.fields.merge(&name, &Field::of(vec![flow]));
+            }
+            for star in &select.stars {
+                let Some(&id) = ids.get(star.table) else { continue };
+                let mut open = Open::new(id, resolution);
+                open.group = group;
+                let except = star.except.iter().map(|name| name.as_str().into()).collect();
+                relation.add_open(open.without(&except));
+            }
+        }
+        if select.columns.is_empty() && select.stars.is_empty() {
+            relation.any = Some(Rc::default());
+        }
+        let name = select.first.clone().unwrap_or_else(|| "SQL".to_owned());
+        Read { relation, name, ..Read::default() }
+    }
+
+    /// A statement of the REST connector: the connection itself is the source.
+    fn rest(
+        &mut self,
+        columns: &[(String, String)],
+        url: Option<&str>,
+        connection: Option<&Connection>,
+    ) -> Read {
+        let name = connection.map_or("REST", |connection| &*connection.name).to_owned();
+        let source = Source::Connection { connection: name.clone(), url: url.map(str::to_owned) };
+        let id = self.sources.source(source);
+        self.refer(ReferenceKind::Connection, &name, Status::Resolved);
+        let mut relation = Relation::default();
+        relation.sources.insert(id, self.used(id));
+        for (name, column) in columns {
+            let origins = self.sources.single(id, None, column);
+            let flow = Flow::new(origins, self.site.resolution);
+            relation.fields.set(name.as_str().into(), Field::of(vec![flow]));
+        }
+        Read { relation, name, ..Read::default() }
+    }
+
+    /// `DIRECT QUERY`: fields of one table that stay in the database.
+    pub(super) fn direct_query(&mut self, label: Option<String>, fields: &[Pair], table: &str) {
+        let connections = Rc::clone(&self.state.flags.connections);
+        let known = KnownColumns {
+            sources: &self.sources,
+            columns: &self.catalogue,
+            first: connections.first(),
+        };
+        let text = format!("SELECT * FROM {table}");
+        let Sql::Select(select) = sql::read(&text, None, &known) else { return };
+        let mut read = self.selected(&select, &connections);
+        let mut output = Relation { sources: read.relation.sources.clone(), ..Relation::default() };
+        let lookup = super::resolve::Lookup::new(&read.relation);
+        for Pair { from, to } in fields {
+            let flows = self.field_flows(&lookup, from).unwrap_or_default();
+            output.fields.set(to.as_str().into(), Field { flows, comment: None });
+        }
+        drop(lookup);
+        read.relation = output;
+        self.feed(label, Vec::new(), None, read);
+    }
+}
+
+fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {
+    let text = connection.and_then(|connection| connection.text.as_deref());
+    Source::Table {
+        connection: connection.map(|connection| connection.name.to_string()),
+        dialect: text.and_then(dialect_of).map(str::to_owned),
+        database: table.database.clone(),
+        schema: table.schema.clone(),
+        table: table.table.clone(),
+    }
+}
+
+/// Columns that statements so far took from the tables of the first connection.
+struct KnownColumns<'a> {
+    sources: &'a Sources,
+    columns: &'a HashSet<(SourceId, String)>,
+    first: Option<&'a Connection>,
+}
+
+impl Catalogue for KnownColumns<'_> {
+    fn has(&self, table: &TableName, column: &str) -> bool {
+        let id = self.sources.find(&table_source(self.first, table));
+        id.is_some_and(|id| self.columns.contains(&(id, column.to_lowercase())))
+    }
+}

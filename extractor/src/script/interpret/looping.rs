@@ -1,0 +1,289 @@
+//! `FOR`, `FOR EACH` and `DO`.
+
+use std::rc::Rc;
+
+use super::control::Block;
+use super::{Machine, Value};
+use crate::script::eval;
+use crate::script::expand::{self, Comments};
+use crate::script::lex::token::{Tokens, tokenize};
+use crate::script::lex::{Unit, unquote};
+use crate::script::limits;
+use crate::script::statement::split;
+
+/// A loop that is being followed.
+#[derive(Debug)]
+pub(super) struct Loop {
+    opener: usize,
+    rounds: usize,
+    kind: LoopKind,
+    /// Whether a condition that is not known may have ended it.
+    may_exit: bool,
+}
+
+#[derive(Debug)]
+enum LoopKind {
+    Count {
+        variable: Rc<str>,
+        value: f64,
+        last: f64,
+        step: f64,
+    },
+    Each {
+        variable: Rc<str>,
+        values: Vec<Value>,
+        next: usize,
+    },
+    Do,
+    /// How often it runs is not known: followed once.
+    Once,
+}
+
+impl Machine<'_> {
+    /// `FOR variable = first TO last [STEP step]`.
+    pub(super) fn start_for(&mut self, arguments: &str, unit: &Rc<Unit>, index: usize) {
+        let text = self.expanded(arguments);
+        let all = tokenize(&text);
+        let tokens = Tokens { text: &text, all: &all };
+        let end = unit.links.get(index).map_or(0, |link| link.end);
+        let to = (0..all.len()).find(|&at| tokens.is_word(at, "to"));
+        let (Some(to), Some(name), true) = (to, tokens.name_at(0), tokens.is_symbol(1, "=")) else {
+            self.say("`FOR` without `=` and `TO`".to_owned());
+            self.enter_loop(index, end, LoopKind::Once);
+            return;
+        };
+        let step_at = (to..all.len()).find(|&at| tokens.is_word(at, "step")).unwrap_or(all.len());
+        let first = self.value(tokens.span(2, to)).number();
+        let last = self.value(tokens.span(to + 1, step_at)).number();
+        let step = if step_at < all.len() {
+            self.value(tokens.span(step_at + 1, all.len())).number()
+        } else {
+            Some(1.0)
+        };
+        let variable: Rc<str> = name.into();
+        match (first, last, step) {
+            (Some(value), Some(last), Some(step)) if step != 0.0 => {
+                if is_past(value, last, step) {
+                    self.jump(end.saturating_add(1));
+                    return;
+                }
+                self.set_value(&variable, Value::Number(value));
+                self.enter_loop(index, end, LoopKind::Count { variable, value, last, step });
+            }
+            _ => {
+                self.set_value(&variable, Value::unknown_variable(&variable));
+                self.enter_loop(index, end, LoopKind::Once);
+            }
+        }
+    }
+
+    /// `FOR EACH variable IN list`.
+    pub(super) fn start_for_each(&mut self, arguments: &str, unit: &Rc<Unit>, index: usize) {
+        let end = unit.links.get(index).map_or(0, |link| link.end);
+        let texts =
+            self.worlds.each(|| expand::expand(arguments, Comments::Drop, &self.view()).text);
+        let mut name: Option<Rc<str>> = None;
+        let mut values: Vec<Value> = Vec::new();
+        let several = texts.len() > 1;
+        for (_, text) in texts {
+            let all = tokenize(&text);
+            let tokens = Tokens { text: &text, all: &all };
+            if !tokens.is_word(1, "in") {
+                continue;
+            }
+            let variable: Rc<str> = tokens.name_at(0).unwrap_or_default().into();
+            for (from, to) in split(&tokens, 2, all.len()) {
+                // One more than is followed, so that the loop knows of it.
+                if values.len() > limits::MAX_ROUNDS {
+                    break;
+                }
+                for value in self.list_element(&tokens, from, to, &variable) {
+                    if !several || !values.contains(&value) {
+                        values.push(value);
+                    }
+                }
+            }
+            name = Some(variable);
+        }
+        let Some(variable) = name else {
+            self.say("`FOR EACH` without `IN`".to_owned());
+            self.enter_loop(index, end, LoopKind::Once);
+            return;
+        };
+        let Some(first) = values.first().cloned() else {
+            self.jump(end.saturating_add(1));
+            return;
+        };
+        self.set_value(&variable, first);
+        self.enter_loop(index, end, LoopKind::Each { variable, values, next: 1 });
+    }
+
+    /// Values of one element of a `FOR EACH` list. A file mask stands for the files it meets: the
+    /// loop is followed once with the mask as the path.
+    fn list_element(
+        &self,
+        tokens: &Tokens<'_>,
+        from: usize,
+        to: usize,
+        variable: &str,
+    ) -> Vec<Value> {
+        let inner = tokens.span(from + 2, to.saturating_sub(1));
+        let is_call =
+            tokens.is_symbol(from + 1, "(") && tokens.is_symbol(to.saturating_sub(1), ")");
+        if is_call && tokens.is_any_word(from, &["filelist", "dirlist"]) {
+            let mask = eval::evaluate(inner, &self.view());
+            let shown = if mask.is_unknown() && tokens.get(from + 2).is_some() {
+                let text = unquote(inner.trim());
+                if inner.trim_start().starts_with(['[', '"']) { text.into() } else { mask.shown() }
+            } else {
+                mask.shown()
+            };
+            return vec![Value::Text(shown)];
+        }
+        if is_call && tokens.is_word(from, "fieldvaluelist") {
+            let field = unquote(inner.trim());
+            return self
+                .field_values(&field)
+                .unwrap_or_else(|| vec![Value::unknown_variable(variable)]);
+        }
+        let text = tokens.span(from, to);
+        let value = eval::evaluate(text, &self.view());
+        match value {
+            Value::Unknown(unknown) if !unknown.partial => vec![Value::unknown_variable(variable)],
+            value => vec![value],
+        }
+    }
+
+    /// `DO [WHILE | UNTIL condition]`.
+    pub(super) fn start_do(&mut self, arguments: &str, unit: &Rc<Unit>, index: usize) {
+        let end = unit.links.get(index).map_or(0, |link| link.end);
+        let again = matches!(
+            self.top_block(),
+            Some(Block::Loop { state, .. }) if state.opener == index
+        );
+        match self.loop_condition(arguments) {
+            Some(false) => {
+                if again {
+                    self.close_block();
+                }
+                self.jump(end.saturating_add(1));
+            }
+            _ if again => {}
+            Some(true) => self.enter_loop(index, end, LoopKind::Do),
+            None => self.enter_loop(index, end, LoopKind::Once),
+        }
+    }
+
+    /// Whether a loop goes on: `WHILE x`, `UNTIL x`, or nothing.
+    fn loop_condition(&self, arguments: &str) -> Option<bool> {
+        let text = arguments.trim();
+        let word = text.split_whitespace().next().unwrap_or_default();
+        let rest = text.get(word.len()..).unwrap_or_default();
+        if word.eq_ignore_ascii_case("while") {
+            self.truth(rest)
+        } else if word.eq_ignore_ascii_case("until") {
+            self.truth(rest).map(|truth| !truth)
+        } else {
+            Some(true)
+        }
+    }
+
+    fn enter_loop(&mut self, opener: usize, end: usize, kind: LoopKind) {
+        let state = Loop { opener, rounds: 1, kind, may_exit: false };
+        self.push_block(Block::Loop { end, state });
+    }
+
+    /// `NEXT`, or `LOOP` with its condition.
+    pub(super) fn next_round(&mut self, index: usize, condition: Option<&str>) {
+        loop {
+            match self.top_block() {
+                Some(Block::Loop { end, .. }) if *end == index => break,
+                // A block inside that has no end of its own ends here.
+                Some(Block::Decided { end } | Block::Fork { end, .. }) if *end == index => {
+                    if self.close_block() {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+        let goes_on = condition.map_or(Some(true), |condition| self.loop_condition(condition));
+        let exhausted = self.exhausted;
+        let Some(Block::Loop { state, .. }) = self.top_block() else { return };
+        state.rounds += 1;
+        let opener = state.opener;
+        let too_many = state.rounds > limits::MAX_ROUNDS;
+        let mut assign = None;
+        let more = match &mut state.kind {
+            LoopKind::Count { variable, value, last, step } => {
+                *value += *step;
+                assign = Some((Rc::clone(variable), Value::Number(*value)));
+                !is_past(*value, *last, *step)
+            }
+            LoopKind::Each { variable, values, next } => match values.get(*next) {
+                Some(value) => {
+                    assign = Some((Rc::clone(variable), value.clone()));
+                    *next += 1;
+                    true
+                }
+                None => false,
+            },
+            LoopKind::Do => goes_on == Some(true) && !state.may_exit,
+            LoopKind::Once => false,
+        };
+        let is_do = matches!(state.kind, LoopKind::Do);
+        if let Some((variable, value)) = assign {
+            self.set_value(&variable, value);
+        }
+        if more && too_many {
+            let most = limits::MAX_ROUNDS;
+            self.say(format!("a loop of more than {most} rounds is followed for {most} of them"));
+        }
+        if more && !too_many && !exhausted {
+            self.jump(if is_do { opener } else { opener + 1 });
+        } else {
+            self.close_block();
+        }
+    }
+
+    /// `EXIT FOR` and `EXIT DO`. In an undecided branch only the branch ends.
+    pub(super) fn exit_loop(&mut self) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let inner = frame
+            .blocks
+            .iter()
+            .rposition(|block| matches!(block, Block::Fork { .. } | Block::Loop { .. }));
+        let Some(position) = inner else { return };
+        frame.blocks.truncate(position + 1);
+        match frame.blocks.last() {
+            Some(Block::Fork { end, .. }) => {
+                let end = *end;
+                self.may_exit_loop();
+                self.jump(end);
+                self.close_block();
+            }
+            Some(Block::Loop { end, .. }) => {
+                let end = *end;
+                self.close_block();
+                self.jump(end.saturating_add(1));
+            }
+            _ => {}
+        }
+    }
+
+    /// The innermost loop may have ended.
+    pub(super) fn may_exit_loop(&mut self) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let innermost = frame.blocks.iter_mut().rev().find_map(|block| match block {
+            Block::Loop { state, .. } => Some(state),
+            _ => None,
+        });
+        if let Some(state) = innermost {
+            state.may_exit = true;
+        }
+    }
+}
+
+fn is_past(value: f64, last: f64, step: f64) -> bool {
+    if step > 0.0 { value > last } else { value < last }
+}

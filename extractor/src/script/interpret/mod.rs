@@ -1,0 +1,342 @@
+//! Follows a script statement by statement on the symbolic model.
+//!
+//! A machine with a list of frames (script, includes, called subs) and, in each, a list of open
+//! blocks; no recursion, whatever the script nests. Branches whose condition is known are decided;
+//! of the others each is followed from the same state and what they leave is merged. Loops run as
+//! the script counts them, within [`limits`](super::limits); a loop whose bounds only the reload
+//! knows is followed once.
+
+mod control;
+mod database;
+mod finish;
+mod fork;
+mod load;
+mod logged;
+mod looping;
+mod place;
+mod project;
+mod resolve;
+mod rows;
+mod statement;
+mod store;
+mod subs;
+mod tables;
+mod transform;
+mod variables;
+mod view;
+mod worlds;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+use super::eval::Value;
+use super::lex::{Control, Kind, Position, Raw, Unit};
+use super::limits;
+use super::log::Log;
+use super::model::{SourceId, Sources, State, Use};
+use super::outcome::{
+    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
+};
+use super::paths::Connections;
+use super::statement::{Load, Prefix};
+use control::Block;
+use view::View;
+use worlds::Worlds;
+
+/// What is known of files and apps from other scripts.
+pub(crate) trait Known {
+    /// Fields of a stored file (or of all that a pattern meets); the name `*` among them says that
+    /// there are more.
+    fn fields(&self, path: &str) -> Option<Vec<String>>;
+    /// Tables of an app and their fields.
+    fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>>;
+}
+
+/// Everything that a script is followed with.
+pub(crate) struct Input<'i> {
+    pub(crate) text: &'i str,
+    pub(crate) log: Option<&'i Log>,
+    pub(crate) connections: &'i Connections,
+    pub(crate) includes: &'i dyn Fn(&str) -> Option<String>,
+    pub(crate) known: &'i dyn Known,
+    pub(crate) variables: &'i [(String, String)],
+}
+
+/// Follows a script to its end.
+pub(crate) fn run(input: Input<'_>) -> App {
+    let mut machine = Machine::new(input);
+    machine.run_until(0);
+    machine.finish()
+}
+
+struct Machine<'i> {
+    input: Input<'i>,
+    sources: Sources,
+    state: State,
+    worlds: Worlds,
+    frames: Vec<Frame>,
+    /// Preceding loads that wait for the statement that feeds them.
+    pending: Vec<Pending>,
+    /// Subs by lower-case name.
+    subs: HashMap<String, Sub>,
+    site: Site,
+    diagnostics: Vec<Diagnostic>,
+    said: HashSet<(u32, String)>,
+    references: Vec<Reference>,
+    referred: HashSet<(u32, String)>,
+    derived: Vec<DerivedField>,
+    derived_names: HashSet<String>,
+    field_comments: HashMap<String, String>,
+    table_comments: HashMap<String, String>,
+    /// Fields of each declared definition.
+    definitions: HashMap<String, Vec<String>>,
+    /// Tables by the hash of their field names; entries may be out of date.
+    by_signature: HashMap<u64, Vec<Rc<str>>>,
+    signed: HashSet<(u64, Rc<str>)>,
+    /// Tables that have had a field of a name; entries may be out of date.
+    by_field: HashMap<Rc<str>, BTreeSet<Rc<str>>>,
+    /// Tables that have had fields that are not known by name.
+    open_tables: BTreeSet<Rc<str>>,
+    /// Columns that statements are known to take from a table, lower-case.
+    catalogue: HashSet<(SourceId, String)>,
+    /// How each source was first used.
+    uses: HashMap<SourceId, Use>,
+    /// Number for the next table of a name that is taken.
+    suffixes: HashMap<Rc<str>, usize>,
+    /// What `BINARY` is known to bring.
+    binary_tables: BTreeMap<Rc<str>, Vec<String>>,
+    /// Lines whose logged texts were followed.
+    log_lines: HashSet<u32>,
+    missing_includes: RefCell<BTreeSet<String>>,
+    /// What stores wrote in branches that ended the script.
+    lost_stores: Vec<Rc<super::model::StoredFile>>,
+    order: usize,
+    group: u32,
+    steps: usize,
+    expanded: usize,
+    /// Set when loops and calls cost more than they may: from then on the script is followed
+    /// straight through.
+    exhausted: bool,
+    nesting: usize,
+    forks: usize,
+    /// `EXIT SCRIPT` inside a nested text, for the level that runs it.
+    exiting: bool,
+    /// Number of frames that belong to outer levels.
+    floor: usize,
+}
+
+/// A text that is being followed.
+struct Frame {
+    unit: Rc<Unit>,
+    at: usize,
+    /// Index at which it ends: the end of a sub's body, or of the text.
+    end: usize,
+    blocks: Vec<Block>,
+    /// Variables to put back when a sub returns, and names to copy results to.
+    call: Option<subs::Call>,
+    /// Where it stands in the script, for included and expanded texts.
+    outer: Option<Position>,
+}
+
+#[derive(Clone)]
+struct Sub {
+    unit: Rc<Unit>,
+    index: usize,
+}
+
+/// A `LOAD` without a source.
+struct Pending {
+    label: Option<String>,
+    prefixes: Vec<Prefix>,
+    load: Load,
+    site: Site,
+}
+
+/// The statement that is being followed.
+#[derive(Clone, Debug, Default)]
+struct Site {
+    at: Position,
+    /// Text, secrets masked.
+    text: Rc<str>,
+    resolution: Resolution,
+    evidence: Evidence,
+}
+
+impl<'i> Machine<'i> {
+    fn new(input: Input<'i>) -> Self {
+        let unit = Rc::new(Unit::new(input.text, None));
+        let mut machine = Self {
+            sources: Sources::default(),
+            state: State::new(),
+            worlds: Worlds::default(),
+            frames: Vec::new(),
+            pending: Vec::new(),
+            subs: HashMap::new(),
+            site: Site::default(),
+            diagnostics: Vec::new(),
+            said: HashSet::new(),
+            references: Vec::new(),
+            referred: HashSet::new(),
+            derived: Vec::new(),
+            derived_names: HashSet::new(),
+            field_comments: HashMap::new(),
+            table_comments: HashMap::new(),
+            definitions: HashMap::new(),
+            by_signature: HashMap::new(),
+            signed: HashSet::new(),
+            by_field: HashMap::new(),
+            open_tables: BTreeSet::new(),
+            catalogue: HashSet::new(),
+            uses: HashMap::new(),
+            suffixes: HashMap::new(),
+            binary_tables: BTreeMap::new(),
+            log_lines: HashSet::new(),
+            missing_includes: RefCell::default(),
+            lost_stores: Vec::new(),
+            order: 0,
+            group: 0,
+            steps: 0,
+            expanded: 0,
+            exhausted: false,
+            nesting: 0,
+            forks: 0,
+            exiting: false,
+            floor: 0,
+            input,
+        };
+        for (name, value) in machine.input.variables {
+            let value = super::model::state::Variable::of(Value::text(value));
+            machine.state.variables.set(name.as_str().into(), value);
+        }
+        machine.enter(unit, None);
+        machine
+    }
+
+    /// Starts following a text.
+    fn enter(&mut self, unit: Rc<Unit>, outer: Option<Position>) {
+        for (index, raw) in unit.raws.iter().enumerate() {
+            if raw.kind == Kind::Control(Control::Sub) {
+                // A sub may be called from a place that the followed way reaches first.
+                if let Some(name) = subs::name_of(unit.arguments_of(raw)) {
+                    self.subs.entry(name).or_insert_with(|| Sub { unit: Rc::clone(&unit), index });
+                }
+            }
+        }
+        for &index in &unit.unbalanced {
+            if let Some(raw) = unit.raws.get(index) {
+                // `ELSE IF` on one line may be meant either way; a stray `END IF` after it says so.
+                let word = unit.text_of(raw).split_whitespace().next().unwrap_or_default();
+                let at = outer.unwrap_or(raw.at);
+                self.say_at(at, format!("`{word}` has no counterpart"));
+            }
+        }
+        let end = unit.raws.len();
+        self.frames.push(Frame { unit, at: 0, end, blocks: Vec::new(), call: None, outer });
+    }
+
+    /// Follows frames until only `depth` of them are left.
+    fn run_until(&mut self, depth: usize) {
+        while self.frames.len() > depth && !self.exiting {
+            let Some(frame) = self.frames.last_mut() else { return };
+            if frame.at >= frame.end {
+                self.leave();
+                continue;
+            }
+            let index = frame.at;
+            frame.at += 1;
+            let unit = Rc::clone(&frame.unit);
+            let outer = frame.outer;
+            let Some(raw) = unit.raws.get(index).copied() else { continue };
+            self.count_step();
+            self.site = Site { at: outer.unwrap_or(raw.at), ..Site::default() };
+            self.step(&unit, index, raw);
+        }
+    }
+
+    fn step(&mut self, unit: &Rc<Unit>, index: usize, raw: Raw) {
+        match raw.kind {
+            Kind::Plain | Kind::Sql => self.plain(unit, raw),
+            Kind::Trace => self.trace(unit.text_of(&raw)),
+            Kind::Include => self.include_statement(unit.text_of(&raw)),
+            Kind::Control(control) => self.control(control, unit, index, raw),
+        }
+    }
+
+    /// Ends the innermost frame.
+    fn leave(&mut self) {
+        while self.frames.last().is_some_and(|frame| !frame.blocks.is_empty()) {
+            self.close_block();
+            if self.frames.last().is_some_and(|frame| frame.at < frame.end) {
+                return; // Another branch of an open decision follows.
+            }
+        }
+        if let Some(frame) = self.frames.pop()
+            && let Some(call) = frame.call
+        {
+            self.return_from(call);
+        }
+    }
+
+    fn count_step(&mut self) {
+        self.steps += 1;
+        let straight = self.frames.first().map_or(0, |frame| frame.unit.raws.len());
+        if !self.exhausted && self.steps > straight.saturating_add(limits::MAX_EXTRA_STEPS) {
+            self.exhaust();
+        }
+    }
+
+    fn count_expanded(&mut self, bytes: usize) {
+        self.expanded = self.expanded.saturating_add(bytes);
+        let most = limits::MAX_EXPANDED.saturating_add(self.input.text.len().saturating_mul(4));
+        if !self.exhausted && self.expanded > most {
+            self.exhaust();
+        }
+    }
+
+    fn exhaust(&mut self) {
+        self.exhausted = true;
+        self.say(
+            "loops and calls run longer than is followed: from here on each is followed once or not \
+             at all"
+                .to_owned(),
+        );
+    }
+
+    fn view(&self) -> View<'_, 'i> {
+        View { machine: self, row: None }
+    }
+
+    fn say(&mut self, message: String) {
+        self.say_at(self.site.at, message);
+    }
+
+    fn say_at(&mut self, at: Position, message: String) {
+        if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
+            && self.said.insert((at.line, message.clone()))
+        {
+            self.diagnostics.push(Diagnostic { line: at.line, column: at.column, message });
+        }
+    }
+
+    fn refer(&mut self, kind: ReferenceKind, name: &str, status: Status) {
+        let line = self.site.at.line;
+        if self.referred.insert((line, name.to_owned())) {
+            self.references.push(Reference { line, kind, name: name.to_owned(), status });
+        }
+    }
+
+    /// Text of an included file; remembers those that are missing.
+    fn include(&self, path: &str) -> Option<String> {
+        let text = (self.input.includes)(path);
+        if text.is_none() {
+            self.missing_includes.borrow_mut().insert(path.to_owned());
+        }
+        text
+    }
+
+    fn new_group(&mut self) -> u32 {
+        self.group += 1;
+        self.group
+    }
+}

@@ -1,0 +1,197 @@
+//! What a name in an expression stands for.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::Machine;
+use crate::script::expression::Reference;
+use crate::script::model::origin::MAX_ORIGINS;
+use crate::script::model::{Field, Flow, Open, Relation, Through};
+use crate::script::outcome::{ReferenceKind, Status};
+
+/// A relation whose fields are looked up by name.
+pub(super) struct Lookup<'a> {
+    pub(super) relation: &'a Relation,
+    lower: OnceCell<HashMap<String, Rc<str>>>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(relation: &'a Relation) -> Self {
+        Self { relation, lower: OnceCell::new() }
+    }
+
+    /// The field of that name but for the case of its letters: database drivers change it.
+    fn similar(&self, name: &str) -> Option<&'a Field> {
+        let lower = self.lower.get_or_init(|| {
+            let names = self.relation.fields.names();
+            names.map(|name| (name.to_lowercase(), Rc::clone(name))).collect()
+        });
+        self.relation.fields.get(lower.get(&name.to_lowercase())?)
+    }
+}
+
+impl Machine<'_> {
+    /// What flows into a field of the input by its name; `None` when it has no such field.
+    pub(super) fn field_flows(&mut self, lookup: &Lookup<'_>, name: &str) -> Option<Rc<Vec<Flow>>> {
+        let relation = lookup.relation;
+        if let Some(field) = relation.fields.get(name) {
+            return Some(Rc::clone(&field.flows));
+        }
+        if relation.opens.is_empty()
+            && let Some(field) = lookup.similar(name)
+        {
+            return Some(Rc::clone(&field.flows));
+        }
+        let flows = self.open_flows(relation, name);
+        if flows.is_some() {
+            return flows.map(Rc::new);
+        }
+        if let Some(any) = &relation.any {
+            return Some(Rc::clone(any));
+        }
+        if let Some(open) = &relation.fallback {
+            return open.field(name, &mut self.sources).map(|flow| Rc::new(vec![flow]));
+        }
+        lookup.similar(name).map(|field| Rc::clone(&field.flows))
+    }
+
+    /// Flows of a name among columns that are not known by name.
+    fn open_flows(&mut self, relation: &Relation, name: &str) -> Option<Vec<Flow>> {
+        let mut flows = Vec::new();
+        let mut groups: HashMap<u32, Vec<&Open>> = HashMap::new();
+        for open in relation.opens.values().take(MAX_ORIGINS) {
+            if open.group > 0 {
+                groups.entry(open.group).or_default().push(open);
+            } else {
+                flows.extend(open.field(name, &mut self.sources));
+            }
+        }
+        let mut ambiguous = false;
+        for opens in groups.into_values() {
+            let candidates: Vec<(&Open, Flow)> = opens
+                .into_iter()
+                .filter_map(|open| open.field(name, &mut self.sources).map(|flow| (open, flow)))
+                .collect();
+            let lower = name.to_lowercase();
+            let certain = candidates
+                .iter()
+                .find(|(open, _)| self.catalogue.contains(&(open.source, lower.clone())));
+            match (certain, candidates.as_slice()) {
+                (Some((_, flow)), _) | (None, [(_, flow)]) => flows.push(flow.clone()),
+                (None, []) => {}
+                (None, _) => ambiguous = true,
+            }
+        }
+        if ambiguous && flows.is_empty() {
+            self.say(format!("field `{name}` may come from several joined tables"));
+            let reason = "several joined tables may have it".to_owned();
+            self.refer(ReferenceKind::Table, name, Status::Ambiguous(reason));
+            return Some(Vec::new());
+        }
+        (!flows.is_empty()).then_some(flows)
+    }
+
+    /// What a reference of an expression takes values from. `None` for a `Peek` into the table
+    /// that is being loaded.
+    pub(super) fn reference_flows(
+        &mut self,
+        lookup: &Lookup<'_>,
+        reference: &Reference,
+    ) -> Option<Vec<Flow>> {
+        match reference {
+            Reference::Field(name) => match self.field_flows(lookup, name) {
+                Some(flows) => Some(flows.to_vec()),
+                None => {
+                    // A variable may be named without `$( )`.
+                    if self.state.variables.get(name.as_str()).is_none() {
+                        self.missing_field(name);
+                    }
+                    Some(Vec::new())
+                }
+            },
+            Reference::Map(name) => Some(self.map_flows(name)),
+            Reference::Peek { table: None, .. } => None,
+            Reference::Peek { field, table: Some(table) }
+            | Reference::Lookup { field, table: Some(table) } => {
+                Some(self.table_field(table, field))
+            }
+            Reference::Lookup { field, table: None } | Reference::AnyField(field) => {
+                Some(self.any_field(field))
+            }
+        }
+    }
+
+    pub(super) fn missing_field(&mut self, name: &str) {
+        self.say(format!("field `{name}` is not among the fields that are read"));
+    }
+
+    /// What a mapping table's second column takes values from.
+    pub(super) fn map_flows(&mut self, name: &str) -> Vec<Flow> {
+        let Some(mapping) = self.state.mappings.get(name).cloned() else {
+            if name.is_empty() || name.contains("$(") {
+                self.say("the mapping table's name is known only at reload".to_owned());
+            } else {
+                self.say(format!("mapping table `{name}` is not there"));
+                let reason = "no such mapping table is there".to_owned();
+                self.refer(ReferenceKind::Resident, name, Status::Unresolved(reason));
+            }
+            return Vec::new();
+        };
+        let mut through = Through::new(&name.into());
+        mapping.flows.iter().map(|flow| through.flow(flow)).collect()
+    }
+
+    /// A field of a table of the model.
+    fn table_field(&mut self, table: &str, field: &str) -> Vec<Flow> {
+        let Some(key) = self.table_key(table) else { return Vec::new() };
+        let Some(found) = self.state.tables.get(&key).cloned() else { return Vec::new() };
+        let flows = self.field_flows(&Lookup::new(&found.relation), field).unwrap_or_default();
+        let mut through = Through::new(&key);
+        flows.iter().map(|flow| through.flow(flow)).collect()
+    }
+
+    /// A field wherever the model has it.
+    pub(super) fn any_field(&mut self, field: &str) -> Vec<Flow> {
+        let mut merged = Field::default();
+        for key in self.tables_with(field) {
+            if let Some(found) = self.state.tables.get(&key).cloned()
+                && let Some(flows) = self.field_flows(&Lookup::new(&found.relation), field)
+            {
+                merged.merge(&Field { flows, comment: None });
+            }
+        }
+        merged.flows.to_vec()
+    }
+
+    /// Tables of the model that have a field of that name; those that may have it when none is
+    /// known to.
+    pub(super) fn tables_with(&self, field: &str) -> Vec<Rc<str>> {
+        let known: Vec<Rc<str>> = self
+            .by_field
+            .get(field)
+            .into_iter()
+            .flatten()
+            .filter(|key| {
+                self.state
+                    .tables
+                    .get(&***key)
+                    .is_some_and(|table| table.relation.fields.contains(field))
+            })
+            .cloned()
+            .collect();
+        if !known.is_empty() {
+            return known;
+        }
+        let open: Vec<Rc<str>> = self
+            .open_tables
+            .iter()
+            .filter(|key| {
+                self.state.tables.get(&***key).is_some_and(|table| !table.relation.opens.is_empty())
+            })
+            .cloned()
+            .collect();
+        // Which of several has it cannot be said.
+        if open.len() == 1 { open } else { Vec::new() }
+    }
+}

@@ -1,0 +1,128 @@
+//! `STORE`, and the tables of an app that `BINARY` brings in.
+
+use std::rc::Rc;
+
+use super::Machine;
+use super::resolve::Lookup;
+use crate::script::model::{Field, Open, Relation, StoredFile, Through, Use, union_via};
+use crate::script::outcome::{ReferenceKind, Source, Status};
+use crate::script::paths::{format_of, glob};
+use crate::script::statement::Pair;
+
+impl Machine<'_> {
+    pub(super) fn store(
+        &mut self,
+        fields: Option<&[Pair]>,
+        table: &str,
+        path: &str,
+        format: Option<String>,
+    ) {
+        let Some((name, relation)) = self.stored_relation(table) else {
+            let reason = if glob::is_unresolved(table) {
+                "its name is known only at reload"
+            } else {
+                "no such table is there"
+            };
+            self.say(format!("table `{table}` cannot be stored: {reason}"));
+            return;
+        };
+        let mut through = Through::new(&name);
+        let mut stored = Relation::default();
+        match fields {
+            None => {
+                for (name, field) in relation.fields.iter() {
+                    stored.fields.set(Rc::clone(name), through.field(field));
+                }
+                for open in relation.opens.values() {
+                    stored.add_open(Open { via: through.via(&open.via), ..open.clone() });
+                }
+                stored.any.clone_from(&relation.any);
+            }
+            Some(pairs) => {
+                let lookup = Lookup::new(&relation);
+                for Pair { from, to } in pairs {
+                    let field = match self.field_flows(&lookup, from) {
+                        Some(flows) => through.field(&Field { flows, comment: None }),
+                        None => {
+                            self.missing_field(from);
+                            Field::default()
+                        }
+                    };
+                    stored.fields.set(to.as_str().into(), field);
+                }
+            }
+        }
+        let flowing = stored.flowing_sources(&self.sources);
+        for (id, used) in &relation.sources {
+            if fields.is_none() || flowing.is_empty() || flowing.contains(id) {
+                let via = union_via([&used.via, &through.via(&Rc::default())]);
+                stored.sources.insert(*id, Use { via, ..used.clone() });
+            }
+        }
+        let directory = self.state.flags.directory.clone();
+        let normalised = self.input.connections.normalise(path, directory.as_deref());
+        self.order += 1;
+        let file = StoredFile {
+            path: path.into(),
+            format: format.or_else(|| format_of(path)).map(Rc::from),
+            relation: stored,
+            table: table.into(),
+            statement: Rc::clone(&self.site.text),
+            line: self.site.at.line,
+            order: self.order,
+        };
+        self.state.stores.set(normalised.path.as_str().into(), Rc::new(file));
+    }
+
+    /// The table that is stored: of the model, a mapping table, or one of another app.
+    fn stored_relation(&mut self, table: &str) -> Option<(Rc<str>, Relation)> {
+        if let Some(key) = self.table_key(table) {
+            let table = self.state.tables.get(&key)?;
+            return Some((key, table.relation.clone()));
+        }
+        if let Some(mapping) = self.state.mappings.get(table) {
+            return Some((table.into(), Relation::clone(&mapping.relation)));
+        }
+        self.binary_relation(table).map(|relation| (table.into(), relation))
+    }
+
+    /// `BINARY`: the whole model of another app.
+    pub(super) fn binary(&mut self, path: &str) {
+        let id = self.sources.source(Source::App { id: path.to_owned() });
+        self.used(id);
+        self.state.flags.binary = Some(id);
+        self.refer(ReferenceKind::App, path, Status::Resolved);
+        for (table, fields) in self.input.known.app(path).unwrap_or_default() {
+            self.binary_tables.insert(table.as_str().into(), fields);
+        }
+    }
+
+    /// A table of the app that `BINARY` brought in.
+    pub(super) fn binary_relation(&mut self, name: &str) -> Option<Relation> {
+        let id = self.state.flags.binary?;
+        if glob::is_unresolved(name) {
+            return None;
+        }
+        let table: Rc<str> = name.into();
+        let mut relation = Relation::default();
+        if let Some(used) = self.uses.get(&id) {
+            relation.sources.insert(id, used.clone());
+        }
+        let mut open = Open::new(id, self.site.resolution);
+        open.table = Some(Rc::clone(&table));
+        if self.binary_tables.is_empty() {
+            relation.add_open(open);
+            return Some(relation);
+        }
+        for field in self.binary_tables.get(&table)?.clone() {
+            if field == "*" {
+                relation.add_open(open.clone());
+                continue;
+            }
+            if let Some(flow) = open.field(&field, &mut self.sources) {
+                relation.fields.set(field.as_str().into(), Field::of(vec![flow]));
+            }
+        }
+        Some(relation)
+    }
+}

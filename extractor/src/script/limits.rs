@@ -1,0 +1,36 @@
+//! Bounds on the work that one script may cause. A script says how often it loops and what it
+//! expands to, so each of these has a limit; reaching one is a diagnostic, and the rest of the
+//! script is followed straight through.
+
+/// Statements that loops and calls may add to those that the script has. Real scripts stay below
+/// some thousands.
+pub const MAX_EXTRA_STEPS: usize = 200_000;
+
+/// Rounds of one loop. Loops that make tables go through lists of tens or hundreds; loops over
+/// rows of data have bounds that only the reload knows and are followed once.
+pub const MAX_ROUNDS: usize = 1000;
+
+/// Bytes of statement text that expansions may make, beside four times the script's length.
+pub const MAX_EXPANDED: usize = 64 << 20;
+
+/// Longest value of a variable; a longer one is not known any more.
+pub const MAX_VALUE: usize = 1 << 20;
+
+/// Calls within calls.
+pub const MAX_CALLS: usize = 64;
+
+/// Included files within included files, and texts that expansions make statements of.
+pub const MAX_NESTING: usize = 16;
+
+/// Undecided branches within each other that are followed from the same state; deeper ones are
+/// followed one after another.
+pub const MAX_FORKS: usize = 24;
+
+/// Messages of one script.
+pub const MAX_DIAGNOSTICS: usize = 1000;
+
+/// Statements that one table keeps.
+pub const MAX_STATEMENTS: usize = 50;
+
+/// Longest text of a statement that is kept.
+pub const MAX_STATEMENT_TEXT: usize = 16 << 10;

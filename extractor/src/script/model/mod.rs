@@ -1,0 +1,13 @@
+//! The data model as a script builds it, symbolically: tables, the external columns that can flow
+//! into each field, variables and stores.
+
+pub(crate) mod journal;
+pub(crate) mod origin;
+pub(crate) mod relation;
+pub(crate) mod rows;
+pub(crate) mod state;
+
+pub(crate) use origin::{SourceId, Sources};
+pub(crate) use relation::{Field, Flow, Open, Relation, Through, Use, union_via};
+pub(crate) use rows::Rows;
+pub(crate) use state::{Connection, Flags, Mapping, State, StoredFile, Table};

@@ -1,0 +1,401 @@
+//! Fields with what flows into them, and the sources they come from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+use super::origin::{self, Origins, SourceId, Sources};
+use super::rows::Rows;
+use crate::script::outcome::{Evidence, Resolution};
+
+/// Most different ways into one field that are kept apart; further ones are merged into the last.
+const MAX_FLOWS: usize = 32;
+
+/// One way in which values come into a field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Flow {
+    pub(crate) origins: Origins,
+    /// Expression on the way; `None` when values are taken as they are.
+    pub(crate) expression: Option<Rc<str>>,
+    /// Tables on the way.
+    pub(crate) via: Via,
+    pub(crate) resolution: Resolution,
+}
+
+/// Names of tables on the way.
+pub(crate) type Via = Rc<BTreeSet<Rc<str>>>;
+
+impl Flow {
+    pub(crate) fn new(origins: Origins, resolution: Resolution) -> Self {
+        Self { origins, expression: None, via: Rc::default(), resolution }
+    }
+}
+
+/// Most tables on the way that are kept.
+const MAX_VIA: usize = 50;
+
+/// Adds a table to ways that lead through it. Fields of one table mostly share their way, so the
+/// last one is remembered.
+#[derive(Debug)]
+pub(crate) struct Through {
+    table: Rc<str>,
+    last: Option<(Via, Via)>,
+}
+
+impl Through {
+    pub(crate) fn new(table: &Rc<str>) -> Self {
+        Self { table: Rc::clone(table), last: None }
+    }
+
+    pub(crate) fn via(&mut self, via: &Via) -> Via {
+        if let Some((from, to)) = &self.last
+            && (Rc::ptr_eq(from, via) || from == via)
+        {
+            return Rc::clone(to);
+        }
+        let mut longer = Rc::clone(via);
+        if longer.len() < MAX_VIA && !longer.contains(&self.table) {
+            Rc::make_mut(&mut longer).insert(Rc::clone(&self.table));
+        }
+        self.last = Some((Rc::clone(via), Rc::clone(&longer)));
+        longer
+    }
+
+    pub(crate) fn flow(&mut self, flow: &Flow) -> Flow {
+        Flow { via: self.via(&flow.via), ..flow.clone() }
+    }
+
+    pub(crate) fn field(&mut self, field: &Field) -> Field {
+        Field {
+            flows: Rc::new(field.flows.iter().map(|flow| self.flow(flow)).collect()),
+            comment: field.comment.clone(),
+        }
+    }
+}
+
+/// A field of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Field {
+    pub(crate) flows: Rc<Vec<Flow>>,
+    pub(crate) comment: Option<Rc<str>>,
+}
+
+impl Field {
+    pub(crate) fn of(flows: Vec<Flow>) -> Self {
+        Self { flows: Rc::new(flows), comment: None }
+    }
+
+    /// All columns that flow in.
+    pub(crate) fn origins(&self) -> Origins {
+        origin::union(self.flows.iter().map(|flow| &flow.origins))
+    }
+
+    /// Adds the ways into another field.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if Rc::ptr_eq(&self.flows, &other.flows) {
+            return;
+        }
+        let fresh: Vec<&Flow> =
+            other.flows.iter().filter(|flow| !self.flows.contains(flow)).collect();
+        if !fresh.is_empty() {
+            let flows = Rc::make_mut(&mut self.flows);
+            for flow in fresh {
+                flows.push(flow.clone());
+            }
+            // Twice as many may gather before they are merged, so that a field which every
+            // statement adds to costs each statement little.
+            if flows.len() > 2 * MAX_FLOWS {
+                let rest = flows.split_off(MAX_FLOWS - 1);
+                flows.push(Flow {
+                    origins: origin::union(rest.iter().map(|flow| &flow.origins)),
+                    expression: rest.first().and_then(|flow| flow.expression.clone()),
+                    via: union_via(rest.iter().map(|flow| &flow.via)),
+                    resolution: rest.iter().map(|flow| flow.resolution).max().unwrap_or_default(),
+                });
+            }
+        }
+        if self.comment.is_none() {
+            self.comment.clone_from(&other.comment);
+        }
+    }
+}
+
+pub(crate) fn union_via<'a>(sets: impl IntoIterator<Item = &'a Via>) -> Via {
+    let mut all: Via = Rc::default();
+    for set in sets {
+        if all.is_empty() {
+            all = Rc::clone(set);
+        } else if !set.is_subset(&all) {
+            Rc::make_mut(&mut all).extend(set.iter().cloned());
+        }
+    }
+    all
+}
+
+/// Fields by name, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields {
+    /// `None`: removed; such places are cleared out when they are many.
+    list: Vec<Option<(Rc<str>, Field)>>,
+    index: HashMap<Rc<str>, usize>,
+    /// Sum of the names' hashes, kept up to date: equal sets have equal sums.
+    sum: u64,
+}
+
+impl Fields {
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Rc<str>, &Field)> {
+        self.list.iter().flatten().map(|(name, field)| (name, field))
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.index.contains_key(name)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Field> {
+        let at = *self.index.get(name)?;
+        self.list.get(at)?.as_ref().map(|(_, field)| field)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Field> {
+        let at = *self.index.get(name)?;
+        self.list.get_mut(at)?.as_mut().map(|(_, field)| field)
+    }
+
+    /// Adds a field, or replaces the one of that name.
+    pub(crate) fn set(&mut self, name: Rc<str>, field: Field) {
+        if let Some(old) = self.get_mut(&name) {
+            *old = field;
+            return;
+        }
+        self.sum = self.sum.wrapping_add(hash_of(&name));
+        self.index.insert(Rc::clone(&name), self.list.len());
+        self.list.push(Some((name, field)));
+    }
+
+    /// Adds a field, or what flows into it to the one of that name.
+    pub(crate) fn merge(&mut self, name: &Rc<str>, field: &Field) {
+        match self.get_mut(name) {
+            Some(old) => old.merge(field),
+            None => self.set(Rc::clone(name), field.clone()),
+        }
+    }
+
+    /// Removes a field.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Field> {
+        let at = self.index.remove(name)?;
+        self.sum = self.sum.wrapping_sub(hash_of(name));
+        let (_, field) = self.list.get_mut(at)?.take()?;
+        if self.list.len() > 16 && self.list.len() > 2 * self.index.len() {
+            self.list.retain(Option::is_some);
+            let names = self.list.iter().flatten().map(|(name, _)| Rc::clone(name));
+            self.index = names.enumerate().map(|(at, name)| (name, at)).collect();
+        }
+        Some(field)
+    }
+
+    /// Gives a field another name at its place; what a field of that name has is added.
+    pub(crate) fn rename_one(&mut self, from: &str, to: &Rc<str>) {
+        if from == &**to || !self.contains(from) {
+            return;
+        }
+        let before = self.remove(to);
+        let Some(at) = self.index.remove(from) else { return };
+        self.sum = self.sum.wrapping_sub(hash_of(from)).wrapping_add(hash_of(to));
+        if let Some(Some((name, field))) = self.list.get_mut(at) {
+            *name = Rc::clone(to);
+            if let Some(before) = before {
+                field.merge(&before);
+            }
+        }
+        self.index.insert(Rc::clone(to), at);
+    }
+
+    /// Rebuilds the list with other names; `None` drops a field, a name that is taken is merged.
+    pub(crate) fn rename(&mut self, mut to: impl FnMut(&Rc<str>) -> Option<Rc<str>>) {
+        let list = std::mem::take(self).list;
+        for (name, field) in list.into_iter().flatten() {
+            if let Some(name) = to(&name) {
+                self.merge(&name, &field);
+            }
+        }
+    }
+}
+
+fn hash_of(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// All columns of a source that are not known by name: what `LOAD *` of a file brings.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Open {
+    pub(crate) source: SourceId,
+    /// Table within an app.
+    pub(crate) table: Option<Rc<str>>,
+    /// What `QUALIFY` put before the names.
+    pub(crate) prefix: Rc<str>,
+    /// Fields that are not among them any more, by their present name.
+    pub(crate) except: Rc<BTreeSet<Rc<str>>>,
+    /// Sources of one group were joined: a name comes from one of them, and which is not known.
+    /// 0: on its own.
+    pub(crate) group: u32,
+    pub(crate) via: Via,
+    pub(crate) resolution: Resolution,
+}
+
+/// Source, table within it, and prefix.
+pub(crate) type OpenKey = (SourceId, Option<Rc<str>>, Rc<str>);
+
+impl Open {
+    pub(crate) fn new(source: SourceId, resolution: Resolution) -> Self {
+        Self {
+            source,
+            table: None,
+            prefix: "".into(),
+            except: Rc::default(),
+            group: 0,
+            via: Rc::default(),
+            resolution,
+        }
+    }
+
+    pub(crate) fn key(&self) -> OpenKey {
+        (self.source, self.table.clone(), Rc::clone(&self.prefix))
+    }
+
+    pub(crate) fn without(&self, names: &BTreeSet<Rc<str>>) -> Self {
+        let mut open = self.clone();
+        open.exclude(names);
+        open
+    }
+
+    /// Takes names out.
+    pub(crate) fn exclude(&mut self, names: &BTreeSet<Rc<str>>) {
+        if !names.is_subset(&self.except) {
+            Rc::make_mut(&mut self.except).extend(names.iter().cloned());
+        }
+    }
+
+    /// The flow of a field of that name, if it can be one of these columns.
+    pub(crate) fn field(&self, name: &str, sources: &mut Sources) -> Option<Flow> {
+        if self.except.contains(name) {
+            return None;
+        }
+        let column = name.strip_prefix(&*self.prefix)?;
+        Some(Flow {
+            origins: sources.single(self.source, self.table.as_ref(), column),
+            expression: None,
+            via: Rc::clone(&self.via),
+            resolution: self.resolution,
+        })
+    }
+}
+
+/// How a table uses a source.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Use {
+    /// Statement that reads it, secrets masked.
+    pub(crate) statement: Rc<str>,
+    pub(crate) line: u32,
+    pub(crate) resolution: Resolution,
+    pub(crate) evidence: Evidence,
+    pub(crate) via: Via,
+}
+
+/// A set of fields on its way through a statement, or of a table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Relation {
+    pub(crate) fields: Fields,
+    pub(crate) opens: BTreeMap<OpenKey, Open>,
+    pub(crate) sources: BTreeMap<SourceId, Use>,
+    /// What flows into a field of whatever name: of a field that is parsed as a table, of an
+    /// extension's result (or nothing, of a procedure's).
+    pub(crate) any: Option<Rc<Vec<Flow>>>,
+    /// Where a name leads that is not among the fields: a file whose fields another script told,
+    /// read by a statement that names one more.
+    pub(crate) fallback: Option<Box<Open>>,
+    /// The rows, when the script itself writes them.
+    pub(crate) rows: Option<Rc<Rows>>,
+}
+
+impl Relation {
+    /// Hash of the field names: tables with the same are concatenated. `None` when not all names
+    /// are known.
+    pub(crate) fn signature(&self) -> Option<u64> {
+        if !self.is_closed() || self.fields.is_empty() {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        (self.fields.sum, self.fields.len()).hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
+    /// Whether all fields are known by name.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.opens.is_empty() && self.any.is_none()
+    }
+
+    /// Sources that the fields take values from.
+    pub(crate) fn flowing_sources(&self, sources: &Sources) -> BTreeSet<SourceId> {
+        let mut found: BTreeSet<SourceId> = self.opens.values().map(|open| open.source).collect();
+        for (_, field) in self.fields.iter() {
+            for flow in field.flows.iter() {
+                let columns = flow.origins.iter().filter_map(|&id| sources.column_of(id));
+                found.extend(columns.map(|column| column.source));
+            }
+        }
+        for flow in self.any.iter().flat_map(|flows| flows.iter()) {
+            let columns = flow.origins.iter().filter_map(|&id| sources.column_of(id));
+            found.extend(columns.map(|column| column.source));
+        }
+        found
+    }
+
+    pub(crate) fn same_fields(&self, other: &Self) -> bool {
+        self.fields.len() == other.fields.len()
+            && self.fields.names().all(|name| other.fields.contains(name))
+    }
+
+    pub(crate) fn add_open(&mut self, open: Open) {
+        match self.opens.get_mut(&open.key()) {
+            // What one of the two still has can flow in.
+            Some(old) => {
+                if old.except != open.except {
+                    let both = old.except.intersection(&open.except).cloned().collect();
+                    old.except = Rc::new(both);
+                }
+                old.via = union_via([&old.via, &open.via]);
+            }
+            None => {
+                self.opens.insert(open.key(), open);
+            }
+        }
+    }
+
+    pub(crate) fn add_sources(&mut self, other: &BTreeMap<SourceId, Use>) {
+        for (&id, used) in other {
+            match self.sources.get_mut(&id) {
+                Some(old) => {
+                    old.resolution = old.resolution.max(used.resolution);
+                    old.via = union_via([&old.via, &used.via]);
+                }
+                None => {
+                    self.sources.insert(id, used.clone());
+                }
+            }
+        }
+    }
+}

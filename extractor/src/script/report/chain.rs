@@ -1,0 +1,407 @@
+//! Sources followed through files and apps to their ends.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::files::Files;
+use crate::script::outcome::{App, Field, Origin, Source, Table};
+
+/// How the apps hang together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    /// Which app reads what another stores, or takes its model in.
+    pub edges: Vec<Edge>,
+    /// Tables of each app with their sources at the far ends, in the order of the apps.
+    pub apps: Vec<(String, Vec<ChainTable>)>,
+}
+
+/// Data goes from one app to another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Edge {
+    /// App that stores the file, or whose model is taken in.
+    pub from: String,
+    /// App that reads it.
+    pub to: String,
+    /// The file's path as it is stored, or the app as `BINARY` names it.
+    pub via: String,
+}
+
+/// A table with its sources at the far ends.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChainTable {
+    /// Name.
+    pub name: String,
+    /// Sources that no analysed script makes.
+    pub sources: Vec<Source>,
+    /// Fields and the columns of such sources that flow in.
+    pub fields: Vec<(String, Vec<End>)>,
+}
+
+/// A column of a source that no analysed script makes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct End {
+    /// The source.
+    pub source: Source,
+    /// Its column; `*` for all that are not named.
+    pub column: String,
+}
+
+/// Most columns that one field is followed through.
+const MAX_STEPS: usize = 100_000;
+
+pub(super) fn follow(apps: &[(String, App)], files: &Files) -> Chain {
+    let mut follower = Follower {
+        apps,
+        files,
+        named: HashMap::new(),
+        memo: HashMap::new(),
+        sources: HashMap::new(),
+    };
+    let mut chain = Chain { edges: edges(apps, files), apps: Vec::new() };
+    for (name, app) in apps {
+        let tables = app.tables.iter().map(|table| follower.table(app, table)).collect();
+        chain.apps.push((name.clone(), tables));
+    }
+    chain
+}
+
+fn edges(apps: &[(String, App)], files: &Files) -> Vec<Edge> {
+    let mut edges = BTreeSet::new();
+    let name = |index: usize| apps.get(index).map_or("", |(name, _)| name.as_str());
+    for (index, (to, app)) in apps.iter().enumerate() {
+        for source in &app.sources {
+            match source {
+                Source::File { normalised, .. } => {
+                    for (from, store) in files.stores(normalised) {
+                        let via = apps.get(from).and_then(|(_, app)| app.stores.get(store));
+                        if let Some(via) = via.filter(|_| from != index) {
+                            edges.insert(Edge {
+                                from: name(from).to_owned(),
+                                to: to.clone(),
+                                via: via.path.clone(),
+                            });
+                        }
+                    }
+                }
+                Source::App { id } => {
+                    if let Some(from) = files.app_index(id).filter(|&from| from != index) {
+                        edges.insert(Edge {
+                            from: name(from).to_owned(),
+                            to: to.clone(),
+                            via: id.clone(),
+                        });
+                    }
+                }
+                Source::Table { .. } | Source::Connection { .. } => {}
+            }
+        }
+    }
+    edges.into_iter().collect()
+}
+
+/// A column on the way: source, table within an app, name.
+type Node<'a> = (&'a Source, Option<&'a str>, &'a str);
+
+/// A table or store: index of the app, and of the table or store in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Table(usize, usize),
+    Store(usize, usize),
+}
+
+struct Follower<'a> {
+    apps: &'a [(String, App)],
+    files: &'a Files,
+    /// Fields by name, of each table and store that was looked into.
+    named: HashMap<Place, HashMap<&'a str, &'a Field>>,
+    memo: HashMap<Node<'a>, BTreeSet<(&'a Source, &'a str)>>,
+    sources: HashMap<&'a Source, BTreeSet<&'a Source>>,
+}
+
+impl<'a> Follower<'a> {
+    fn table(&mut self, app: &'a App, table: &'a Table) -> ChainTable {
+        let mut fields: BTreeMap<&'a str, BTreeSet<(&'a Source, &'a str)>> = BTreeMap::new();
+        let mut order: Vec<&'a str> = Vec::new();
+        for field in &table.fields {
+            // What `BINARY` brings of a known app has names there.
+            for (name, node) in self.named_fields(app, field) {
+                if !fields.contains_key(name) {
+                    order.push(name);
+                }
+                let ends = node.map(|node| self.ends(node)).unwrap_or_default();
+                fields.entry(name).or_default().extend(ends);
+            }
+        }
+        let mut taken: HashMap<usize, Vec<&'a Origin>> = HashMap::new();
+        let flows = table.fields.iter().flat_map(|field| &field.flows);
+        for origin in flows.flat_map(|flow| &flow.origins) {
+            taken.entry(origin.source).or_default().push(origin);
+        }
+        let mut sources: BTreeSet<&'a Source> = BTreeSet::new();
+        for used in &table.sources {
+            let Some(source) = app.sources.get(used.source) else { continue };
+            let origins = taken.get(&used.source).map(Vec::as_slice).unwrap_or_default();
+            sources.extend(self.source_ends(app, source, origins));
+        }
+        for ends in fields.values() {
+            sources.extend(ends.iter().map(|(source, _)| *source));
+        }
+        let fields = order
+            .into_iter()
+            .map(|name| {
+                let ends = fields.remove(name).unwrap_or_default();
+                let ends = ends
+                    .into_iter()
+                    .map(|(source, column)| End {
+                        source: source.clone(),
+                        column: column.to_owned(),
+                    })
+                    .collect();
+                (name.to_owned(), ends)
+            })
+            .collect();
+        ChainTable {
+            name: table.name.clone(),
+            sources: sources.into_iter().cloned().collect(),
+            fields,
+        }
+    }
+
+    /// A field's origins under the names that the field has at the end.
+    fn named_fields(&self, app: &'a App, field: &'a Field) -> Vec<(&'a str, Option<Node<'a>>)> {
+        let mut named: Vec<(&'a str, Option<Node<'a>>)> = Vec::new();
+        for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
+            let Some(node) = node(app, origin) else { continue };
+            if let (Source::App { id }, None, "*", "*") =
+                (node.0, node.1, node.2, field.name.as_str())
+            {
+                let known = self.files.app_index(id).and_then(|index| self.apps.get(index));
+                if let Some((_, other)) = known {
+                    for table in &other.tables {
+                        for inner in &table.fields {
+                            let table = Some(table.name.as_str());
+                            named.push((&inner.name, Some((node.0, table, inner.name.as_str()))));
+                        }
+                    }
+                    continue;
+                }
+            }
+            named.push((&field.name, Some(node)));
+        }
+        if named.is_empty() {
+            named.push((&field.name, None));
+        }
+        named
+    }
+
+    /// Columns at the far ends that flow into a column.
+    fn ends(&mut self, start: Node<'a>) -> BTreeSet<(&'a Source, &'a str)> {
+        if let Some(known) = self.memo.get(&start) {
+            return known.clone();
+        }
+        let mut ends = BTreeSet::new();
+        let mut seen: HashSet<Node<'a>> = HashSet::from([start]);
+        let mut todo = vec![start];
+        let mut cycle = false;
+        let mut made_here = false;
+        while let Some(node) = todo.pop() {
+            match self.step(node) {
+                None => {
+                    ends.insert((node.0, node.2));
+                }
+                Some(next) if next.is_empty() => made_here = true,
+                Some(next) => {
+                    for node in next {
+                        if seen.len() < MAX_STEPS && seen.insert(node) {
+                            todo.push(node);
+                        } else {
+                            cycle = true;
+                        }
+                    }
+                }
+            }
+        }
+        if ends.is_empty() && cycle && !made_here {
+            // A file that is made of nothing but itself is its own end.
+            ends.insert((start.0, start.2));
+        }
+        self.memo.insert(start, ends.clone());
+        ends
+    }
+
+    /// Columns one step nearer to the ends; `None` for an end, none when the script makes the
+    /// values itself.
+    fn step(&mut self, (source, table, column): Node<'a>) -> Option<Vec<Node<'a>>> {
+        let apps = self.apps;
+        let mut next = Vec::new();
+        let mut found = false;
+        match source {
+            Source::File { normalised, .. } => {
+                for (index, position) in self.files.stores(normalised) {
+                    let Some((_, app)) = apps.get(index) else { continue };
+                    let Some(store) = app.stores.get(position) else { continue };
+                    let place = Place::Store(index, position);
+                    found |= self.columns(place, app, &store.fields, column, &mut next);
+                }
+            }
+            Source::App { id } => {
+                let index = self.files.app_index(id)?;
+                let (_, app) = apps.get(index)?;
+                for (position, other) in app.tables.iter().enumerate() {
+                    if table.is_none_or(|table| table == other.name) {
+                        let place = Place::Table(index, position);
+                        found |= self.columns(place, app, &other.fields, column, &mut next);
+                    }
+                }
+            }
+            Source::Table { .. } | Source::Connection { .. } => {}
+        }
+        found.then_some(next)
+    }
+
+    /// Adds the origins of a column among fields; whether the fields have it.
+    fn columns(
+        &mut self,
+        place: Place,
+        app: &'a App,
+        fields: &'a [Field],
+        column: &'a str,
+        next: &mut Vec<Node<'a>>,
+    ) -> bool {
+        let mut add = |field: &'a Field, name: Option<&'a str>| {
+            for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
+                if let Some((source, table, origin_column)) = node(app, origin) {
+                    let column = name.filter(|_| origin_column == "*").unwrap_or(origin_column);
+                    next.push((source, table, column));
+                }
+            }
+        };
+        if column == "*" {
+            for field in fields {
+                add(field, None);
+            }
+            return !fields.is_empty();
+        }
+        let named = self
+            .named
+            .entry(place)
+            .or_insert_with(|| fields.iter().map(|field| (field.name.as_str(), field)).collect());
+        match (named.get(column), named.get("*")) {
+            (Some(field), _) => add(field, None),
+            (None, Some(star)) => add(star, Some(column)),
+            (None, None) => return false,
+        }
+        true
+    }
+
+    /// Far ends of a source of which a table takes these columns: of those columns; of all when it
+    /// takes all, or none by name.
+    fn source_ends(
+        &mut self,
+        app: &'a App,
+        source: &'a Source,
+        origins: &[&'a Origin],
+    ) -> BTreeSet<&'a Source> {
+        let taken: BTreeSet<&'a str> =
+            origins.iter().map(|origin| origin.column.as_str()).collect();
+        let all = taken.is_empty()
+            || taken.contains("*")
+            || self.offered(source).iter().all(|name| taken.contains(name));
+        if all {
+            return self.all_ends(source);
+        }
+        let mut ends = BTreeSet::new();
+        for origin in origins {
+            if let Some(node) = node(app, origin) {
+                ends.extend(self.ends(node).into_iter().map(|(source, _)| source));
+            }
+        }
+        ends
+    }
+
+    /// Fields that a file or app is known to have.
+    fn offered(&self, source: &Source) -> BTreeSet<&'a str> {
+        let mut offered = BTreeSet::new();
+        match source {
+            Source::File { normalised, .. } => {
+                for (index, store) in self.files.stores(normalised) {
+                    let store = self.apps.get(index).and_then(|(_, app)| app.stores.get(store));
+                    let fields = store.into_iter().flat_map(|store| &store.fields);
+                    offered.extend(fields.map(|field| field.name.as_str()));
+                }
+            }
+            Source::App { id } => {
+                let app = self.files.app_index(id).and_then(|index| self.apps.get(index));
+                let tables = app.into_iter().flat_map(|(_, app)| &app.tables);
+                let fields = tables.flat_map(|table| &table.fields);
+                offered.extend(fields.map(|field| field.name.as_str()));
+            }
+            Source::Table { .. } | Source::Connection { .. } => {}
+        }
+        offered
+    }
+
+    /// All far ends of a source.
+    fn all_ends(&mut self, start: &'a Source) -> BTreeSet<&'a Source> {
+        if let Some(known) = self.sources.get(start) {
+            return known.clone();
+        }
+        let mut ends = BTreeSet::new();
+        let mut seen: HashSet<&'a Source> = HashSet::from([start]);
+        let mut todo = vec![start];
+        while let Some(source) = todo.pop() {
+            let mut next: Vec<&'a Source> = Vec::new();
+            let mut made = false;
+            match source {
+                Source::File { normalised, .. } => {
+                    for (index, store) in self.files.stores(normalised) {
+                        let Some((_, app)) = self.apps.get(index) else { continue };
+                        let Some(store) = app.stores.get(store) else { continue };
+                        made = true;
+                        next.extend(
+                            store.sources.iter().filter_map(|used| app.sources.get(used.source)),
+                        );
+                    }
+                }
+                Source::App { id } => {
+                    let app = self.files.app_index(id).and_then(|index| self.apps.get(index));
+                    if let Some((_, app)) = app {
+                        made = true;
+                        let uses = app.tables.iter().flat_map(|table| &table.sources);
+                        next.extend(uses.filter_map(|used| app.sources.get(used.source)));
+                    }
+                }
+                Source::Table { .. } | Source::Connection { .. } => {}
+            }
+            if !made {
+                ends.insert(source);
+            }
+            for source in next {
+                if seen.insert(source) {
+                    todo.push(source);
+                }
+            }
+        }
+        if ends.is_empty() && seen.len() == 1 && self.reads_itself(start) {
+            ends.insert(start);
+        }
+        self.sources.insert(start, ends.clone());
+        ends
+    }
+
+    /// Whether a file is made of itself.
+    fn reads_itself(&self, source: &Source) -> bool {
+        let Source::File { normalised, .. } = source else { return false };
+        self.files.stores(normalised).into_iter().any(|(index, store)| {
+            self.apps.get(index).is_some_and(|(_, app)| {
+                app.stores.get(store).is_some_and(|store| {
+                    store.sources.iter().any(|used| app.sources.get(used.source) == Some(source))
+                })
+            })
+        })
+    }
+}
+
+fn node<'a>(app: &'a App, origin: &'a Origin) -> Option<Node<'a>> {
+    let source = app.sources.get(origin.source)?;
+    Some((source, origin.table.as_deref(), origin.column.as_str()))
+}

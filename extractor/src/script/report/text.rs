@@ -1,0 +1,107 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::script::outcome::{App, Field, Resolution, Source, SourceUse, Status};
+
+impl Report {
+    /// Tables, stores and messages of each app, then the chain.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        for (name, app) in &self.apps {
+            write_app(&mut out, name, app).unwrap_or_default();
+        }
+        if !self.chain.edges.is_empty() {
+            out.push_str("chain\n");
+            for edge in &self.chain.edges {
+                writeln!(out, "  {} -> {} through {}", edge.from, edge.to, edge.via)
+                    .unwrap_or_default();
+            }
+        }
+        out
+    }
+}
+
+fn write_app(out: &mut String, name: &str, app: &App) -> std::fmt::Result {
+    writeln!(out, "app {name}")?;
+    for table in &app.tables {
+        let mark = if table.conditional { " (may not be there)" } else { "" };
+        writeln!(out, "  table {}{mark}", table.name)?;
+        write_entry(out, app, &table.sources, &table.fields)?;
+    }
+    for store in &app.stores {
+        writeln!(out, "  store {} of {}", store.path, store.table)?;
+        write_entry(out, app, &store.sources, &store.fields)?;
+    }
+    for reference in &app.references {
+        let why = match &reference.status {
+            Status::Ambiguous(why) | Status::Unresolved(why) => why,
+            Status::Resolved | Status::NotNeeded => continue,
+        };
+        writeln!(out, "  unresolved in line {}: {}: {why}", reference.line, reference.name)?;
+    }
+    for each in &app.diagnostics {
+        writeln!(out, "  line {} column {}: {}", each.line, each.column, each.message)?;
+    }
+    Ok(())
+}
+
+fn write_entry(
+    out: &mut String,
+    app: &App,
+    sources: &[SourceUse],
+    fields: &[Field],
+) -> std::fmt::Result {
+    for used in sources {
+        let Some(source) = app.sources.get(used.source) else { continue };
+        write!(out, "    from {}", describe(source))?;
+        if !used.via.is_empty() {
+            write!(out, " via {}", used.via.join(", "))?;
+        }
+        writeln!(out, "{}", sureness(used.resolution))?;
+    }
+    for field in fields {
+        write!(out, "    {}", field.name)?;
+        let mut first = true;
+        for flow in &field.flows {
+            for origin in &flow.origins {
+                let source = app.sources.get(origin.source).map(Source::name).unwrap_or_default();
+                let sign = if first { " <-" } else { "," };
+                write!(out, "{sign} {source} . {}", origin.column)?;
+                first = false;
+            }
+        }
+        let expression = field.flows.iter().find_map(|flow| flow.expression.as_ref());
+        if let Some(expression) = expression {
+            let line = expression.split_whitespace().collect::<Vec<_>>().join(" ");
+            write!(out, "  = {line}")?;
+        }
+        out.push('\n');
+    }
+    Ok(())
+}
+
+fn describe(source: &Source) -> String {
+    match source {
+        Source::Table { connection: Some(connection), .. } => {
+            format!("table {} of {connection}", source.name())
+        }
+        Source::Table { .. } => format!("table {}", source.name()),
+        Source::File { .. } => format!("file {}", source.name()),
+        Source::App { .. } => format!("app {}", source.name()),
+        Source::Connection { url: Some(url), .. } => {
+            format!("connection {} ({url})", source.name())
+        }
+        Source::Connection { .. } => format!("connection {}", source.name()),
+    }
+}
+
+fn sureness(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Exact => "",
+        Resolution::Expanded => " (through variables)",
+        Resolution::Fallback => " (read tolerantly)",
+    }
+}

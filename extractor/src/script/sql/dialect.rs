@@ -1,0 +1,149 @@
+//! SQL dialects: which one a connection speaks, and parsing with the one that fits.
+
+use sqlparser::ast::{Query, Statement};
+use sqlparser::dialect::{
+    AnsiDialect, BigQueryDialect, ClickHouseDialect, DatabricksDialect, Dialect, DuckDbDialect,
+    GenericDialect, HiveDialect, MsSqlDialect, MySqlDialect, OracleDialect, PostgreSqlDialect,
+    RedshiftSqlDialect, SQLiteDialect, SnowflakeDialect, TeradataDialect,
+};
+use sqlparser::parser::Parser;
+
+/// Deepest nesting that is parsed.
+const MAX_DEPTH: usize = 60;
+
+/// Statements longer than this are tried with fewer dialects.
+const LONG: usize = 64 * 1024;
+
+/// Dialect of a connection, from its connection string or connector: `mssql`, `oracle` …
+pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
+    const MARKS: [(&str, &str); 38] = [
+        ("sqloledb", "mssql"),
+        ("msoledbsql", "mssql"),
+        ("sqlncli", "mssql"),
+        ("sql server", "mssql"),
+        ("mssql", "mssql"),
+        ("driver=azure", "mssql"),
+        ("driver=azuresql", "mssql"),
+        ("sqlserver", "mssql"),
+        ("oraoledb", "oracle"),
+        ("msdaora", "oracle"),
+        ("oracle", "oracle"),
+        ("postgres", "postgres"),
+        ("psql", "postgres"),
+        ("npgsql", "postgres"),
+        ("redshift", "redshift"),
+        ("mysql", "mysql"),
+        ("mariadb", "mysql"),
+        ("snowflake", "snowflake"),
+        ("bigquery", "bigquery"),
+        ("gbq", "bigquery"),
+        ("databricks", "databricks"),
+        ("spark", "databricks"),
+        ("hive", "hive"),
+        ("impala", "hive"),
+        ("teradata", "teradata"),
+        ("tdata", "teradata"),
+        ("clickhouse", "clickhouse"),
+        ("sqlite", "sqlite"),
+        ("duckdb", "duckdb"),
+        ("hdbodbc", "hana"),
+        ("hana", "hana"),
+        ("db2", "db2"),
+        ("ibmda", "db2"),
+        ("informix", "informix"),
+        ("sybase", "sybase"),
+        ("athena", "athena"),
+        ("presto", "presto"),
+        ("trino", "presto"),
+    ];
+    let text = connection.to_ascii_lowercase();
+    MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|&(_, dialect)| dialect)
+}
+
+/// Parses a query with the connection's dialect, then with others.
+pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
+    let mut order: Vec<&str> = Vec::new();
+    order.extend(hint);
+    // Quotes tell more than the order below.
+    if has_bracket_names(text) {
+        order.push("mssql");
+    }
+    if text.contains('`') {
+        order.extend(["mysql", "bigquery", "databricks"]);
+    }
+    order.extend([
+        "generic",
+        "postgres",
+        "mssql",
+        "oracle",
+        "snowflake",
+        "mysql",
+        "bigquery",
+        "databricks",
+        "hive",
+        "teradata",
+        "redshift",
+        "duckdb",
+        "clickhouse",
+        "sqlite",
+        "ansi",
+    ]);
+    let mut tried: Vec<&str> = Vec::new();
+    let most = if text.len() > LONG { 4 } else { usize::MAX };
+    for name in order {
+        if tried.contains(&name) || tried.len() >= most {
+            continue;
+        }
+        tried.push(name);
+        if let Some(query) = parse_with(dialect(name), text) {
+            return Some(query);
+        }
+    }
+    None
+}
+
+fn parse_with(dialect: &dyn Dialect, text: &str) -> Option<Query> {
+    let statements = Parser::new(dialect)
+        .with_recursion_limit(MAX_DEPTH)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .ok()?;
+    statements.into_iter().find_map(|statement| match statement {
+        Statement::Query(query) => Some(*query),
+        _ => None,
+    })
+}
+
+fn dialect(name: &str) -> &'static dyn Dialect {
+    match name {
+        "mssql" | "sybase" => &MsSqlDialect {},
+        "postgres" => &PostgreSqlDialect {},
+        "mysql" => &MySqlDialect {},
+        "oracle" => &OracleDialect,
+        "snowflake" => &SnowflakeDialect,
+        "bigquery" => &BigQueryDialect,
+        "databricks" => &DatabricksDialect,
+        "hive" | "athena" => &HiveDialect {},
+        "teradata" => &TeradataDialect,
+        "redshift" => &RedshiftSqlDialect {},
+        "duckdb" => &DuckDbDialect,
+        "clickhouse" => &ClickHouseDialect {},
+        "sqlite" => &SQLiteDialect {},
+        "ansi" => &AnsiDialect {},
+        _ => &GenericDialect {},
+    }
+}
+
+/// Whether names are quoted with brackets; `x[1]` is an element of an array.
+fn has_bracket_names(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().any(|(at, &byte)| {
+        byte == b'['
+            && bytes
+                .get(at + 1)
+                .is_some_and(|next| next.is_ascii_alphabetic() || *next >= 0x80 || *next == b'_')
+            && at.checked_sub(1).and_then(|before| bytes.get(before)).is_none_or(|before| {
+                !before.is_ascii_alphanumeric() && *before != b'_' && *before != b']'
+            })
+    })
+}

@@ -1,0 +1,290 @@
+//! Tables and plain columns of a statement that no parser took.
+
+use std::collections::BTreeSet;
+
+use super::words::{Word, WordKind};
+use super::{Select, SelectColumn, Star, TableName};
+
+/// Reads what can be read.
+pub(super) fn read(words: &[Word<'_>]) -> Select {
+    let mut select = Select { fallback: true, ..Select::default() };
+    let ctes = cte_names(words);
+    // One entry per open parenthesis: whether it holds a query of its own.
+    let mut queries = vec![true];
+    let mut aliases: Vec<(String, usize)> = Vec::new();
+    let mut in_from = false;
+    let mut index = 0;
+    while let Some(word) = words.get(index) {
+        let mut next = index + 1;
+        if word.is("(") {
+            let query = words
+                .get(index + 1)
+                .is_some_and(|inner| inner.is("select") || inner.is("with") || inner.is("("));
+            queries.push(query || in_from);
+        } else if word.is(")") {
+            if queries.len() > 1 {
+                queries.pop();
+            }
+        } else if word.is("from") && queries.last() == Some(&true) {
+            in_from = true;
+            next = table(words, index + 1, &ctes, &mut select, &mut aliases);
+        } else if word.is("join")
+            || word.is("apply")
+            || (word.is(",") && in_from && queries.last() == Some(&true))
+        {
+            next = table(words, index + 1, &ctes, &mut select, &mut aliases);
+        } else if CLAUSES.iter().any(|clause| word.is(clause)) {
+            in_from = false;
+        }
+        index = next.max(index + 1);
+    }
+    columns(words, &mut select, &aliases);
+    select
+}
+
+const CLAUSES: [&str; 16] = [
+    "select",
+    "where",
+    "group",
+    "order",
+    "having",
+    "on",
+    "union",
+    "limit",
+    "qualify",
+    "window",
+    "set",
+    "except",
+    "intersect",
+    "minus",
+    "connect",
+    "fetch",
+];
+
+/// Words that may follow a table and are no alias of it.
+const AFTER_TABLE: [&str; 22] = [
+    "where", "group", "order", "having", "on", "union", "limit", "join", "inner", "left", "right",
+    "full", "outer", "cross", "natural", "using", "with", "as", "qualify", "for", "fetch", "final",
+];
+
+/// Names that `WITH name AS (` defines.
+fn cte_names(words: &[Word<'_>]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    if !words.iter().any(|word| word.is("with")) {
+        return names;
+    }
+    for three in words.windows(3) {
+        if let [name, r#as, open] = three
+            && name.is_name()
+            && r#as.is("as")
+            && open.is("(")
+        {
+            names.insert(name.text.to_lowercase());
+        }
+    }
+    names
+}
+
+/// Reads a table's name at an index; the index after it and its alias.
+fn table(
+    words: &[Word<'_>],
+    mut at: usize,
+    ctes: &BTreeSet<String>,
+    select: &mut Select,
+    aliases: &mut Vec<(String, usize)>,
+) -> usize {
+    let skip = ["only", "lateral", "outer", "table"];
+    while words.get(at).is_some_and(|word| skip.iter().any(|each| word.is(each))) {
+        at += 1;
+    }
+    let mut parts: Vec<String> = Vec::new();
+    while let Some(word) = words.get(at).filter(|word| word.is_name()) {
+        if parts.is_empty() && CLAUSES.iter().any(|clause| word.is(clause)) {
+            return at;
+        }
+        parts.push(word.text.to_owned());
+        at += 1;
+        let mut dots = 0;
+        while words.get(at).is_some_and(|dot| dot.is(".")) {
+            at += 1;
+            dots += 1;
+        }
+        if dots == 0 {
+            break;
+        }
+        // `db..table`: the schema left out.
+        parts.extend((1..dots).map(|_| String::new()));
+    }
+    if parts.is_empty() {
+        return at;
+    }
+    let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
+    let is_cte = lower.len() == 1 && lower.first().is_some_and(|name| ctes.contains(name));
+    let is_function = words.get(at).is_some_and(|word| word.is("("))
+        && lower.first().is_none_or(|schema| !schema.starts_with("_sys_bic"));
+    let mut index = None;
+    if !is_cte
+        && !is_function
+        && let Some(name) = TableName::from_parts(parts)
+    {
+        if select.first.is_none() {
+            select.first = Some(name.table.clone());
+        }
+        index = Some(match select.tables.iter().position(|known| *known == name) {
+            Some(index) => index,
+            None => {
+                select.tables.push(name);
+                select.tables.len() - 1
+            }
+        });
+    }
+    let mut alias_at = at + usize::from(words.get(at).is_some_and(|word| word.is("as")));
+    let alias = words
+        .get(alias_at)
+        .filter(|word| word.is_name() && !AFTER_TABLE.iter().any(|after| word.is(after)));
+    if let Some(index) = index {
+        match alias {
+            Some(alias) => {
+                aliases.push((alias.text.to_lowercase(), index));
+                alias_at += 1;
+            }
+            None => alias_at = at,
+        }
+        if let Some(name) = lower.last() {
+            aliases.push((name.clone(), index));
+        }
+        return alias_at.max(at);
+    }
+    at
+}
+
+/// Columns of the outermost select list: those whose table is certain.
+fn columns(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
+    let Some(start) = words.iter().position(|word| word.is("select") || word.is("sel")) else {
+        return;
+    };
+    // With common table expressions the first list is not the result's.
+    let simple = !words.iter().any(|word| {
+        word.is("with") && words.first().is_some_and(|first| first.start == word.start)
+    });
+    if !simple {
+        return;
+    }
+    let mut depth = 0_usize;
+    let mut items: Vec<(usize, usize)> = Vec::new();
+    let mut from = start + 1;
+    while words.get(from).is_some_and(|word| word.is("distinct") || word.is("all")) {
+        from += 1;
+    }
+    let mut end = words.len();
+    for (index, word) in words.iter().enumerate().skip(from) {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && word.is(",") {
+            items.push((from, index));
+            from = index + 1;
+        } else if depth == 0 && word.is("from") {
+            end = index;
+            break;
+        }
+    }
+    items.push((from, end));
+    for (from, to) in items {
+        item(words.get(from..to).unwrap_or_default(), select, aliases);
+    }
+}
+
+fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
+    let Some(last) = words.last() else { return };
+    if last.is("*") {
+        let qualifier = words.first().filter(|_| words.len() == 3);
+        for table in 0..select.tables.len() {
+            let named = qualifier
+                .is_none_or(|qualifier| aliases.contains(&(qualifier.text.to_lowercase(), table)));
+            if named {
+                select.stars.push(Star { table, ..Star::default() });
+            }
+        }
+        return;
+    }
+    let has_as = words.len() > 2 && words.get(words.len() - 2).is_some_and(|word| word.is("as"));
+    let bare_alias = !has_as
+        && words.len() > 1
+        && last.is_name()
+        && words.get(words.len() - 2).is_some_and(|before| {
+            before.is_name() || before.is(")") || before.kind == WordKind::Text
+        });
+    let body = if has_as {
+        words.get(..words.len() - 2)
+    } else if bare_alias {
+        words.get(..words.len() - 1)
+    } else {
+        Some(words)
+    };
+    let body = body.unwrap_or_default();
+    let mut origins = BTreeSet::new();
+    let single_table = select.tables.len() == 1;
+    let nested = body.iter().any(|word| word.is("select"));
+    for (index, word) in body.iter().enumerate() {
+        let after = |text: &str| body.get(index + 1).is_some_and(|next| next.is(text));
+        let before_dot = index > 0 && body.get(index - 1).is_some_and(|before| before.is("."));
+        if nested
+            || !word.is_name()
+            || after("(")
+            || after(".")
+            || after("from")
+            || is_keyword(word)
+        {
+            continue;
+        }
+        if before_dot {
+            let qualifier = index.checked_sub(2).and_then(|at| body.get(at));
+            let table = qualifier.and_then(|qualifier| {
+                let name = qualifier.text.to_lowercase();
+                aliases.iter().find(|(alias, _)| *alias == name).map(|&(_, table)| table)
+            });
+            origins.extend(table.map(|table| (table, word.text.to_owned())));
+        } else if single_table {
+            origins.insert((0, word.text.to_owned()));
+        }
+    }
+    let plain = body.iter().all(|word| word.is_name() || word.is("."));
+    let text =
+        |words: &[Word<'_>]| words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
+    let name = if has_as || bare_alias || plain { last.text.to_owned() } else { text(body) };
+    let expression = (!plain).then(|| text(body));
+    select.columns.push(SelectColumn { name, origins, expression });
+}
+
+fn is_keyword(word: &Word<'_>) -> bool {
+    const WORDS: [&str; 25] = [
+        "from",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "and",
+        "or",
+        "not",
+        "is",
+        "null",
+        "in",
+        "like",
+        "between",
+        "as",
+        "over",
+        "partition",
+        "by",
+        "order",
+        "distinct",
+        "interval",
+        "asc",
+        "desc",
+        "top",
+        "using",
+    ];
+    word.kind == WordKind::Bare && WORDS.iter().any(|keyword| word.is(keyword))
+}

@@ -1,0 +1,114 @@
+//! SQL inside a script: which tables a statement reads and which columns its result takes from
+//! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
+//! reading finds tables and plain columns and says so ([`Select::fallback`]).
+
+mod dialect;
+mod expression;
+mod fallback;
+mod prepare;
+mod resolve;
+mod rest;
+mod scope;
+mod words;
+
+use std::collections::BTreeSet;
+
+pub(crate) use dialect::dialect_of;
+
+/// What a statement passed to a connection is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Sql {
+    Select(Select),
+    /// A statement of the REST connector: its columns, by name and as the service calls them.
+    Rest {
+        columns: Vec<(String, String)>,
+        url: Option<String>,
+    },
+    /// A procedure or another statement that names no table it reads.
+    Procedure(String),
+}
+
+/// A `SELECT` with its tables and result columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Select {
+    pub(crate) tables: Vec<TableName>,
+    pub(crate) columns: Vec<SelectColumn>,
+    /// `*`: all columns of these tables.
+    pub(crate) stars: Vec<Star>,
+    /// Name of the first table after `FROM`, the default name of the result.
+    pub(crate) first: Option<String>,
+    /// Whether it could not be parsed.
+    pub(crate) fallback: bool,
+    /// What could not be resolved.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A table as the statement names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TableName {
+    pub(crate) database: Option<String>,
+    pub(crate) schema: Option<String>,
+    pub(crate) table: String,
+}
+
+impl TableName {
+    fn from_parts(mut parts: Vec<String>) -> Option<Self> {
+        let table = parts.pop().filter(|table| !table.is_empty())?;
+        let schema = parts.pop().filter(|schema| !schema.is_empty());
+        // A linked server before the database stays part of its name.
+        let database = parts.join(".");
+        Some(Self { database: (!database.is_empty()).then_some(database), schema, table })
+    }
+}
+
+/// A column of a result.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SelectColumn {
+    pub(crate) name: String,
+    /// Tables by index, and their columns.
+    pub(crate) origins: BTreeSet<(usize, String)>,
+    /// Expression; `None` for a column as it is.
+    pub(crate) expression: Option<String>,
+}
+
+/// All columns of a table but some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Star {
+    pub(crate) table: usize,
+    pub(crate) except: BTreeSet<String>,
+}
+
+/// Whether a table is known to have a column, from other statements of the script.
+pub(crate) trait Catalogue {
+    fn has(&self, table: &TableName, column: &str) -> bool;
+}
+
+/// Reads a statement's text, without a leading `SQL`.
+pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Sql {
+    let words = words::read(text);
+    if let Some(rest) = rest::read(&words) {
+        return rest;
+    }
+    let first = words.iter().find(|word| !word.is("(")).map_or("", |word| word.text);
+    if !["select", "with", "sel", "from", "values"]
+        .iter()
+        .any(|verb| first.eq_ignore_ascii_case(verb))
+    {
+        return match words.is_empty() {
+            true => Sql::Procedure("the statement is empty".to_owned()),
+            false => Sql::Procedure(format!("`{first}` names no table to read")),
+        };
+    }
+    let prepared = prepare::prepare(text, &words);
+    let mut select = if prepare::is_too_deep(&words) {
+        None
+    } else {
+        dialect::parse(&prepared.text, dialect).map(|query| resolve::resolve(&query, catalogue))
+    }
+    .unwrap_or_else(|| fallback::read(&words));
+    prepared.restore(&mut select);
+    Sql::Select(select)
+}
+
+#[cfg(test)]
+mod tests;

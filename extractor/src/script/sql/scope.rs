@@ -1,0 +1,59 @@
+//! Names that a query can refer to.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::{SelectColumn, Star};
+
+/// Result of a query or a table: its columns as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Output {
+    pub(super) columns: Vec<SelectColumn>,
+    /// Tables whose columns come through without being named.
+    pub(super) stars: Vec<Star>,
+}
+
+impl Output {
+    pub(super) fn column(&self, name: &str) -> Option<&SelectColumn> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Tables that may have a column of that name.
+    pub(super) fn open<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+        self.stars
+            .iter()
+            .filter(move |star| !star.except.iter().any(|other| other.eq_ignore_ascii_case(name)))
+            .map(|star| star.table)
+    }
+}
+
+/// Something in a `FROM` clause.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    /// Names that qualify its columns, lower-case: the alias, or the parts of the table's name.
+    pub(super) names: Vec<String>,
+    pub(super) result: Rc<Output>,
+    /// Columns that the query itself takes from it by a qualified name, lower-case.
+    pub(super) known: BTreeSet<String>,
+}
+
+impl Relation {
+    /// Whether qualifiers such as `schema.table` name it.
+    pub(super) fn is_named(&self, qualifiers: &[String]) -> bool {
+        !qualifiers.is_empty() && self.names.ends_with(qualifiers)
+    }
+}
+
+/// Common table expressions by lower-case name.
+pub(super) type Ctes = Rc<HashMap<String, Rc<Output>>>;
+
+/// What an expression of a query can see.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) ctes: &'a Ctes,
+    pub(super) relations: &'a [Relation],
+    /// Columns that `USING` and `NATURAL` make one of several, lower-case: index of the relation
+    /// whose value it is.
+    pub(super) shared: &'a HashMap<String, Vec<usize>>,
+    pub(super) outer: Option<&'a Self>,
+}

@@ -1,0 +1,169 @@
+//! A tolerant reading of SQL of any dialect into words: enough to find tables when a parser gives
+//! up, and to see what kind of statement it is.
+
+use crate::script::lex::part;
+
+/// A word, name, literal or symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    /// Text; without the quotes for a quoted name.
+    pub(super) text: &'a str,
+    pub(super) kind: WordKind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WordKind {
+    Bare,
+    /// `"x"`, `[x]`, `` `x` ``.
+    Quoted,
+    /// `'x'`.
+    Text,
+    Number,
+    Symbol,
+}
+
+impl Word<'_> {
+    /// Whether it is this keyword or symbol.
+    pub(super) fn is(&self, text: &str) -> bool {
+        matches!(self.kind, WordKind::Bare | WordKind::Symbol)
+            && self.text.eq_ignore_ascii_case(text)
+    }
+
+    pub(super) fn is_name(&self) -> bool {
+        matches!(self.kind, WordKind::Bare | WordKind::Quoted)
+    }
+}
+
+/// Words of a statement, comments left out.
+pub(super) fn read(text: &str) -> Vec<Word<'_>> {
+    let bytes = text.as_bytes();
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    let mut words = Vec::new();
+    // A quote character that is never closed is a symbol; looked for once per kind.
+    let mut unclosed = [false; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        let first = byte(at);
+        match first {
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                at += 1;
+                continue;
+            }
+            b'-' if byte(at + 1) == b'-' => {
+                at = line_end(bytes, at);
+                continue;
+            }
+            b'/' if byte(at + 1) == b'*' => {
+                at = comment_end(bytes, at);
+                continue;
+            }
+            _ => {}
+        }
+        let (kind, end) = match first {
+            b'\'' | b'"' | b'`' | b'['
+                if !unclosed.get(usize::from(first)).copied().unwrap_or(true) =>
+            {
+                match quoted_end(bytes, at) {
+                    Some(end) if first == b'\'' => (WordKind::Text, end),
+                    // `x[1]` is an element, `[x]` a name.
+                    Some(_) if first == b'[' && byte(at + 1).is_ascii_digit() => {
+                        (WordKind::Symbol, at + 1)
+                    }
+                    Some(end) => (WordKind::Quoted, end),
+                    None => {
+                        if let Some(flag) = unclosed.get_mut(usize::from(first)) {
+                            *flag = true;
+                        }
+                        (WordKind::Symbol, at + 1)
+                    }
+                }
+            }
+            b'0'..=b'9' => (WordKind::Number, bare_end(bytes, at)),
+            _ if is_word(first) || starts_variable(bytes, at) => {
+                (WordKind::Bare, bare_end(bytes, at))
+            }
+            _ => (WordKind::Symbol, at + 1),
+        };
+        let text = match kind {
+            WordKind::Quoted => part(text, start + 1, end - 1),
+            _ => part(text, start, end),
+        };
+        words.push(Word { text, kind, start, end });
+        at = end;
+    }
+    words
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'_' | b'$' | b'#' | b'@')
+}
+
+fn starts_variable(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..at + 2) == Some(b"$(")
+}
+
+/// End of a bare word, of which `$(…)` may be part.
+fn bare_end(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() {
+        if starts_variable(bytes, at) {
+            match variable_end(bytes, at) {
+                Some(end) => at = end,
+                None => return at + 1,
+            }
+        } else if bytes.get(at).copied().is_some_and(is_word) {
+            at += 1;
+        } else {
+            return at;
+        }
+    }
+    at
+}
+
+/// End of a `$(…)`.
+pub(super) fn variable_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (offset, &byte) in bytes.get(at..)?.iter().enumerate().take(4096) {
+        match byte {
+            b'(' => depth += 1,
+            b')' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + offset + 1);
+                }
+            }
+            _ if depth > 32 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn quoted_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let open = *bytes.get(at)?;
+    let close = if open == b'[' { b']' } else { open };
+    let mut next = at + 1;
+    while next < bytes.len() {
+        if bytes.get(next) == Some(&close) {
+            if bytes.get(next + 1) != Some(&close) || (close == b']') {
+                return Some(next + 1);
+            }
+            next += 2;
+        } else {
+            next += 1;
+        }
+    }
+    None
+}
+
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    rest.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| at + end)
+}
+
+fn comment_end(bytes: &[u8], at: usize) -> usize {
+    let body = bytes.get(at + 2..).unwrap_or(&[]);
+    body.windows(2).position(|pair| pair == b"*/").map_or(bytes.len(), |end| at + end + 4)
+}

@@ -1,0 +1,5 @@
+//! The load-script engine from outside: scripts in, lineage out.
+
+mod corpus;
+mod properties;
+mod render;
