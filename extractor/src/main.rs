@@ -1,2 +1,21 @@
-//! Placeholder.
-fn main() {}
+//! The extractor's command line program.
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use clap::Parser as _;
+use extractor::{cli::Cli, commands};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            writeln!(std::io::stderr(), "error: failed to start: {error}").ok();
+            return ExitCode::from(1);
+        }
+    };
+    let code = runtime.block_on(commands::main(cli));
+    // A read that nobody waits for any more does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}

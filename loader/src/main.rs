@@ -1,2 +1,22 @@
-//! Placeholder.
-fn main() {}
+//! The loader's command line program.
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use clap::Parser as _;
+use loader::{cli::Cli, commands, wire::OpenMetadata};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let mut out = std::io::stderr().lock();
+            writeln!(out, "error: failed to start: {error}").ok();
+            return ExitCode::from(1);
+        }
+    };
+    let code = runtime.block_on(commands::main(cli, &OpenMetadata));
+    // What still runs (a request that nobody waits for) does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}

@@ -20,6 +20,9 @@ pub const CONTENT_HASH: &str = "content-hash";
 pub const RUN_ID: &str = "run-id";
 /// On dashboards: extractor version and every option that shapes an app's events, hashed.
 pub const EXTRACT_FINGERPRINT: &str = "extract-fingerprint";
+/// On dashboards: what the site's lists say of the app, hashed; when it has not moved the app need not
+/// be opened.
+pub const LISTED_HASH: &str = "listed-hash";
 /// On tombstones of lineage: `{"from": …, "to": …}`, since a hash cannot be read backwards.
 pub const EDGE: &str = "edge";
 
@@ -42,6 +45,8 @@ pub struct HeaderValues<'a> {
     pub content_hash: Option<&'a str>,
     /// On dashboards only.
     pub extract_fingerprint: Option<&'a str>,
+    /// On dashboards only.
+    pub listed_hash: Option<&'a str>,
     /// On tombstones of lineage only: the edge as JSON.
     pub edge: Option<&'a str>,
 }
@@ -76,6 +81,7 @@ pub fn of_record(values: &HeaderValues<'_>) -> Vec<(&'static str, String)> {
     let optional = [
         (CONTENT_HASH, values.content_hash),
         (EXTRACT_FINGERPRINT, values.extract_fingerprint),
+        (LISTED_HASH, values.listed_hash),
         (EDGE, values.edge),
     ];
     headers

@@ -1,3 +1,54 @@
 //! A Qlik Sense site: Engine JSON API, Repository Service (QRS) and engine REST.
+//!
+//! [`Site`] is what the rest of the extractor uses: which apps there are, and what one app holds.
+//! Everything else lies below it, each file on those before it:
+//!
+//! * [`settings`]: how to reach a site, checked as a whole before anything is contacted.
+//! * `address`, `pem`, [`certificate`], `verifier`, [`tls`]: URLs and TLS.
+//! * `transport` (one websocket), `rpc` (messages), `notification`,
+//!   `call_error`, `session` (one engine session).
+//! * `http`, `login` (who we are), `engine` (one method per engine method).
+//! * `crawl` and `progress` (one app's objects), `data_model`, `qrs`, `cloud`, `inventory` (the
+//!   site's apps).
+//! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`.
+//!
+//! Nothing in here knows of events or of Kafka.
 
+mod address;
+mod call_error;
+pub mod certificate;
+mod class;
+mod cloud;
+mod crawl;
+mod data_model;
+mod engine;
+mod http;
+mod inventory;
+mod limiter;
+mod login;
 pub mod model;
+mod notification;
+mod pem;
+mod progress;
+mod qrs;
+mod read;
+mod rpc;
+mod session;
+pub mod settings;
+mod site;
+pub mod tls;
+mod transport;
+mod verifier;
+
+pub use call_error::{CallError, SessionError};
+pub use class::Class;
+pub use crawl::CrawlError;
+pub use http::RestError;
+pub use login::LoginError;
+pub use notification::Refusal;
+pub use pem::PemError;
+pub use read::{AppError, AppFailure, ReadLimits};
+pub use rpc::EngineError;
+pub use settings::Settings;
+pub use site::{DataModels, Error, Site};
+pub use transport::ConnectError;

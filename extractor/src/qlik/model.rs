@@ -58,6 +58,8 @@ pub struct AppList {
     pub apps: Vec<AppEntry>,
     /// Whether the list was read whole. Deletions may be concluded only then.
     pub complete: bool,
+    /// Whether owners, tags and custom properties were read. When not, their absence says nothing.
+    pub repository_read: bool,
     /// What could not be read (QRS refused, say), for the report.
     pub notices: Vec<String>,
 }
@@ -87,8 +89,21 @@ pub struct AppContent {
     pub lineage: Vec<Value>,
     /// The `LoadModel` object's properties; `Null` when the app has none.
     pub load_model: Value,
+    /// Objects that exist and could not be read: what was published of them must stay as it is.
+    pub unreadable: Vec<UnreadableObject>,
     /// Parts that could not be read and why; the app is complete but for these.
     pub notices: Vec<String>,
+}
+
+/// An object that exists and could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableObject {
+    /// Object id.
+    pub id: String,
+    /// Type: `sheet`, `masterobject`, `measure` or `dimension`.
+    pub kind: &'static str,
+    /// Why.
+    pub reason: String,
 }
 
 /// A variable of an app.
@@ -110,4 +125,12 @@ pub enum DataModelSource {
     Metadata(Value),
     /// Reply of `GetTablesAndKeys` (`{qtr, qk}`) on the app opened with data.
     TablesAndKeys(Value),
+    /// There is one, and it could not be read: what was published of it must stay as it is.
+    Unreadable {
+        /// Why.
+        reason: String,
+        /// Whether it may work at another time (the server was busy, say); then the app should be read
+        /// again although neither its modification nor its reload time moves.
+        transient: bool,
+    },
 }

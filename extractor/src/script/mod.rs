@@ -1,10 +1,10 @@
 //! Load scripts → lineage that is true: which external columns can flow into each field of each
 //! table and stored file of an app, and through files and apps from app to app.
 //!
-//! Text goes through these steps, each a module: [`lex`] cuts it into statements, [`expand`]
-//! replaces `$(…)`, [`statement`] parses one statement, [`interpret`] follows it on the symbolic
-//! [`model`], with [`eval`] for what the script computes and [`sql`] for what it passes to
-//! databases. [`analyse`] does that for several scripts and joins them through their [`paths`].
+//! Text goes through these steps, each a module: `lex` cuts it into statements, `expand`
+//! replaces `$(…)`, `statement` parses one statement, `interpret` follows it on the symbolic
+//! `model`, with `eval` for what the script computes and `sql` for what it passes to
+//! databases. [`analyse`] does that for several scripts and joins them through their `paths`.
 //!
 //! What decides nothing about values is no origin: conditions (`WHERE`, `HAVING`, the first
 //! argument of `If`), joins' and sort keys, the key of a mapping. Values of a join's key come from

@@ -3,7 +3,61 @@
 
 pub mod openmetadata;
 
+use std::future::Future;
+
 use schemas::{Event, Topic, event::Node};
+
+/// A catalogue, or what stands for one.
+pub trait MetadataSink: Send + Sync + 'static {
+    /// Applies changes of one stage and answers with exactly one [`Outcome`] for each, in order.
+    ///
+    /// Applying the same changes again must give the same result: after a crash, a rebalance or a
+    /// deadline they come again. Temporary trouble (no answer, 5xx, 429) is waited out in here,
+    /// however long it takes: the consumer stays in its group meanwhile. The future may be dropped
+    /// at any point.
+    ///
+    /// # Errors
+    /// [`Fatal`] when going on is pointless; nothing of this stage then counts as done.
+    fn apply(
+        &self,
+        stage: Stage,
+        items: &[Item],
+    ) -> impl Future<Output = Result<Vec<Outcome>, Fatal>> + Send;
+
+    /// Sees every change of a batch before its stages are applied: a dashboard says things that the
+    /// assets before it need. Changes nothing.
+    fn observe(&self, _item: &Item) {}
+
+    /// Other loaders may have written since: what is remembered of the catalogue is to be read again.
+    fn refresh(&self) {}
+}
+
+/// A catalogue that can tell what it holds.
+pub trait Inventory: MetadataSink {
+    /// Keys that the topics hold.
+    type Alive: Default + Send + 'static;
+    /// Something in the catalogue that no topic knows.
+    type Stray: Clone + PartialEq + serde::Serialize + Send + Sync;
+
+    /// Adds a key.
+    fn add_alive(&self, alive: &mut Self::Alive, topic: Topic, key: &str);
+
+    /// How many entities there are, and those of them that no topic knows, in the order in which they
+    /// are to be removed.
+    ///
+    /// # Errors
+    /// When the catalogue cannot tell.
+    fn strays(
+        &self,
+        alive: &Self::Alive,
+    ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
+
+    /// Removes one; false when it was gone already.
+    ///
+    /// # Errors
+    /// When the catalogue refuses.
+    fn remove(&self, stray: &Self::Stray) -> impl Future<Output = Result<bool, Fatal>> + Send;
+}
 
 /// One change of one key, the newest of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +74,7 @@ pub struct Item {
 
 /// What to do with a key.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few are alive at a time; a box would only cost")]
 pub enum Change {
     /// Create or update.
     Upsert(Box<Event>),
@@ -83,6 +138,6 @@ pub enum Outcome {
 pub struct Fatal {
     /// What was attempted, why it failed, which setting to change.
     pub message: String,
-    /// The exit code: 2 configuration, 3 a service cannot be reached or refuses, 4 a guard.
+    /// The exit code: 1 a defect of this program, 2 configuration, 3 a service cannot be reached or refuses, 4 a guard.
     pub exit_code: u8,
 }

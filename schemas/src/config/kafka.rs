@@ -94,18 +94,23 @@ pub struct Kafka {
 const PARTITIONS: u32 = 6;
 
 impl RawKafka {
+    /// Names of the topics, which need no broker.
+    pub fn topics(&self, problems: &mut Problems) -> TopicNames {
+        let prefix = self.topic_prefix.as_deref().unwrap_or(TopicNames::DEFAULT_PREFIX);
+        TopicNames::new(prefix).unwrap_or_else(|message| {
+            problems.add("kafka.topicPrefix", message);
+            TopicNames::default()
+        })
+    }
+
     /// Checks the block; mistakes go to `problems`, and the result is usable only without any.
     pub fn validate(self, problems: &mut Problems) -> Kafka {
+        let topics = self.topics(problems);
         let bootstrap_servers = self.bootstrap_servers.unwrap_or_default();
         if bootstrap_servers.trim().is_empty() {
             problems
                 .add("kafka.bootstrapServers", "is required: `host:port` of one or more brokers");
         }
-        let prefix = self.topic_prefix.as_deref().unwrap_or(TopicNames::DEFAULT_PREFIX);
-        let topics = TopicNames::new(prefix).unwrap_or_else(|message| {
-            problems.add("kafka.topicPrefix", message);
-            TopicNames::default()
-        });
         let partitions = self.partitions.unwrap_or(PARTITIONS);
         if partitions == 0 {
             problems.add("kafka.partitions", "must be at least 1");
@@ -135,6 +140,13 @@ impl RawRegistry {
         let before = problems.list().len();
         let url = self.url.unwrap_or_default();
         let url = match Url::parse(&url) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                problems.add(
+                    format!("{KEY}.url"),
+                    "must not hold credentials, which would show in logs; use `username` and `password`",
+                );
+                None
+            }
             Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
             _ => {
                 problems.add(

@@ -114,7 +114,9 @@ impl Document {
     /// When the text is no YAML mapping, or an override is malformed.
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let mut root = match serde_saphyr::from_str::<Value>(text) {
+        // Without the lines around a mistake: they may hold a secret.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let mut root = match serde_saphyr::from_str_with_options::<Value>(text, options) {
             Ok(Value::Null) => Value::Object(Map::new()),
             Ok(root @ Value::Object(_)) => root,
             Ok(_) => {

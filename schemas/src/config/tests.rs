@@ -113,7 +113,20 @@ fn kafka_properties_are_applied_before_ours_and_not_shown() {
 }
 
 #[test]
+fn credentials_in_the_url_of_the_registry_are_refused() {
+    let text =
+        "kafka: {bootstrapServers: \"b:1\", schemaRegistry: {url: \"http://user:hunter2@r:8081\"}}";
+    let document = Document::parse(text, &[]).expect("YAML");
+    let mut problems = Problems::default();
+    document.read::<RawKafka>("kafka", &mut problems).validate(&mut problems);
+    assert_eq!(problems.list()[0].key, "kafka.schemaRegistry.url");
+    assert!(!problems.to_string().contains("hunter2"), "{problems}");
+}
+
+#[test]
 fn broken_yaml_names_the_place() {
     let error = Document::parse("kafka:\n  a: [1\nb: 2", &[]).expect_err("broken");
     assert!(error.to_string().contains("line"), "{error}");
+    let error = Document::parse("a: {jwtToken: hunter2}\n  b: [1\nc: 2", &[]).expect_err("broken");
+    assert!(!error.to_string().contains("hunter2"), "lines may hold secrets: {error}");
 }

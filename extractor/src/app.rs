@@ -1,0 +1,154 @@
+//! One app of the site as events, and what decides which apps those are.
+
+use schemas::{
+    Event,
+    event::{Dashboard, DataModelKind},
+    hash,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::{
+    changes::Gaps,
+    config::{Scope, Settings},
+    map,
+    qlik::{
+        AppError, ReadLimits, Site,
+        model::{AppContent, AppEntry, DataModelSource},
+    },
+    records::now,
+};
+
+/// Version that events and fingerprints carry.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// An app as events.
+pub(crate) struct App {
+    pub(crate) dashboard: Dashboard,
+    pub(crate) others: Vec<Event>,
+    pub(crate) gaps: Gaps,
+    pub(crate) notices: Vec<String>,
+}
+
+/// Why an app could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something of its objects may be missing.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Its data model may be readable at another time.
+    #[error("the data model could not be read: {0}")]
+    DataModel(String),
+}
+
+/// Reads an app; the error is why it could not be.
+pub(crate) async fn read(
+    settings: &Settings,
+    site: &Site,
+    entry: &AppEntry,
+    cancel: &CancellationToken,
+) -> Result<App, Failure> {
+    debug!(app = entry.id, title = entry.title, "reading an app");
+    let limits = ReadLimits { deadline: settings.run.app_deadline, cancel: cancel.clone() };
+    let content = site.read_app(entry, &limits).await?;
+    if let DataModelSource::Unreadable { reason, transient: true } = &content.data_model {
+        // Without its fields nothing can be told of what charts read, and next time it may be there.
+        return Err(Failure::DataModel(reason.clone()));
+    }
+    let mut notices = content.notices.clone();
+    let gaps = gaps(&content);
+    let mut events = map::map_app(entry, &content, &context(settings));
+    scope(&settings.scope, &mut events);
+    notices.extend(events.diagnostics.iter().map(|it| format!("{}: {}", it.place, it.message)));
+    let dashboard = std::mem::take(&mut events.dashboard);
+    let data_models = events.data_models.into_iter().map(|it| Event::DataModel(Box::new(it)));
+    let charts = events.charts.into_iter().map(|it| Event::Chart(Box::new(it)));
+    let lineage = events.lineage.into_iter().map(|it| Event::Lineage(Box::new(it)));
+    let others = data_models.chain(charts).chain(lineage).collect();
+    Ok(App { dashboard, others, gaps, notices })
+}
+
+/// Takes out what the configuration does not want.
+fn scope(scope: &Scope, events: &mut map::AppEvents) {
+    if !scope.include_owners {
+        events.dashboard.owner = None;
+    }
+    if !scope.include_tags {
+        events.dashboard.tags.clear();
+        events.dashboard.custom_properties.clear();
+        events.charts.iter_mut().for_each(|chart| chart.tags.clear());
+    }
+    // A chart without a title is never filtered out, as a sheet without one in OpenMetadata.
+    events.retain_charts(|chart| match &chart.title {
+        Some(title) => scope.charts.passes(Some(title)),
+        None => true,
+    });
+    events.retain_data_models(|model| {
+        let is_table = model.kind == DataModelKind::Table;
+        scope.include_data_models && (!is_table || scope.data_models.passes(model.table.as_deref()))
+    });
+}
+
+/// What could not be read although the app could. Objects may be readable next time, which is not
+/// said of a data model that is left here.
+fn gaps(content: &AppContent) -> Gaps {
+    Gaps {
+        data_model: matches!(content.data_model, DataModelSource::Unreadable { .. }),
+        objects: content.unreadable.iter().map(|object| object.id.clone()).collect(),
+        listed: false,
+        passing: !content.unreadable.is_empty(),
+    }
+}
+
+/// The entry without what the configuration does not want, so that its changes open no app.
+pub(crate) fn scoped(scope: &Scope, mut entry: AppEntry) -> AppEntry {
+    if !scope.include_owners {
+        entry.owner = None;
+    }
+    if !scope.include_tags {
+        entry.tags.clear();
+        entry.custom_properties.clear();
+    }
+    entry
+}
+
+/// Hash of everything that the site's lists say of an app, times included.
+pub(crate) fn listed_hash(entry: &AppEntry) -> String {
+    hash::hex128(format!("{entry:?}").as_bytes())
+}
+
+/// Whether the filters let an app through.
+pub(crate) fn passes(scope: &Scope, entry: &AppEntry) -> bool {
+    let project = entry.project.as_ref().map(|(_, name)| name.as_str());
+    (scope.include_drafts || entry.published != Some(false))
+        && scope.dashboards.passes(Some(&entry.title))
+        && scope.projects.passes(project)
+        && scope.streams.passes(project)
+}
+
+/// What mapping needs besides the app.
+fn context(settings: &Settings) -> map::Context<'_> {
+    map::Context {
+        service: &settings.service,
+        base_url: settings.base_url.as_deref(),
+        observed_at: now(),
+        options: map::Options { emit_non_charts: settings.scope.non_chart_objects },
+    }
+}
+
+/// Extractor version and every option that shapes an app's events.
+pub(crate) fn fingerprint(settings: &Settings) -> String {
+    let scope = &settings.scope;
+    let options = serde_json::json!({
+        "version": VERSION,
+        "user": [settings.site.user_directory, settings.site.user_id],
+        "baseUrl": settings.base_url,
+        "charts": scope.charts.describe(),
+        "dataModels": scope.data_models.describe(),
+        "includeOwners": scope.include_owners,
+        "includeTags": scope.include_tags,
+        "includeDataModels": scope.include_data_models,
+        "nonChartObjects": scope.non_chart_objects,
+    });
+    hash::of_json(&options)
+}

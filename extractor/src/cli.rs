@@ -1,0 +1,176 @@
+//! The command line: what was typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::{config::Schedule, runtime::telemetry::LogFormat};
+
+/// Reads a Qlik Sense site and publishes dashboards, charts, data models and lineage as events to Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "extractor", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 complete · 1 finished, but something failed (the report says what) · 2 usage or configuration ·
+3 a service cannot be reached or refuses · 4 a guard refused";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file (YAML); an OpenMetadata workflow file for Qlik Sense works as it is.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "QLIK_METADATA_CONFIG",
+        default_value = "config.yaml"
+    )]
+    pub config: PathBuf,
+    /// Override a setting, as in `--set kafka.bootstrapServers=localhost:9092`; may be repeated.
+    #[arg(long = "set", global = true, value_name = "PATH.TO.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Format of log lines.
+    #[arg(long, global = true, value_enum, default_value_t, env = "LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// Log level or filter, such as `debug` or `info,extractor::qlik=trace`.
+    #[arg(long, global = true, value_name = "LEVEL", env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read the site and publish what is new, changed or gone.
+    Run(RunArgs),
+    /// Try everything that a run needs, step by step, and say what to change.
+    Check,
+    /// Print what a full run would publish, as JSON lines on standard output; needs no Kafka.
+    Plan(PlanArgs),
+    /// Print the lineage of load scripts in files: which database columns and files end in which fields.
+    Lineage(LineageArgs),
+    /// Register the event schemas, or check them against the registry.
+    Schemas(SchemasArgs),
+    /// Print shell completions.
+    Completions {
+        /// Shell.
+        shell: Shell,
+    },
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Run once and exit; the default unless `extractor.schedule` is set.
+    #[arg(long, conflicts_with_all = ["every", "cron"])]
+    pub once: bool,
+    /// Run again and again, this long after the start of the last run (`15m`).
+    #[arg(long, value_name = "TIME", conflicts_with = "cron", value_parser = every)]
+    pub every: Option<Schedule>,
+    /// Run at the times of a cron expression (`"0 3 * * *"`, UTC, or with a time zone at its end).
+    #[arg(long, value_name = "EXPRESSION", value_parser = cron)]
+    pub cron: Option<Schedule>,
+    /// Open every app, even those whose times have not moved; with a schedule, in the first run.
+    #[arg(long)]
+    pub full: bool,
+    /// Delete even when more apps vanished than `extractor.maxDeletedShare` allows; with a schedule, in
+    /// the first run.
+    #[arg(long)]
+    pub allow_deletions: bool,
+    /// Write the report of the run, or of the last one, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// The schedule that was typed, if one was.
+    #[must_use]
+    pub fn schedule(&self) -> Option<Schedule> {
+        if self.once {
+            Some(Schedule::Once)
+        } else {
+            self.every.clone().or_else(|| self.cron.clone())
+        }
+    }
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Options of `lineage`.
+#[derive(Debug, Args)]
+pub struct LineageArgs {
+    /// Load scripts, or folders that are searched for `*.qvs`; analysed together, their chains joined.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Data connections: the engine's `GetConnections` reply as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub connections: Option<PathBuf>,
+    /// Script log of the last reload, one for each script in order; what was executed refines the rest.
+    #[arg(long = "log", value_name = "FILE")]
+    pub logs: Vec<PathBuf>,
+    /// Form of the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LineageFormat,
+}
+
+/// Forms of a lineage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LineageFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts.
+    Json,
+    /// A diagram.
+    Mermaid,
+}
+
+/// Options of `schemas`.
+#[derive(Debug, Args)]
+pub struct SchemasArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SchemasCommand,
+}
+
+/// Commands of `schemas`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum SchemasCommand {
+    /// Whether the registry's versions are compatible with this program's; changes nothing.
+    Check,
+    /// Register this program's schemas.
+    Register,
+}
+
+fn every(text: &str) -> Result<Schedule, String> {
+    match text.parse()? {
+        schedule @ Schedule::Every(_) => Ok(schedule),
+        Schedule::Once | Schedule::Cron(_) => {
+            Err("expected a length of time such as `15m`".to_owned())
+        }
+    }
+}
+
+fn cron(text: &str) -> Result<Schedule, String> {
+    match text.parse()? {
+        schedule @ Schedule::Cron(_) => Ok(schedule),
+        Schedule::Once | Schedule::Every(_) => {
+            Err("expected a cron expression such as `0 3 * * *`".to_owned())
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Filter patterns with OpenMetadata's meaning: regular expressions anchored at the start,
+//! case-insensitive, includes first, then excludes.
+
+use regex::{Regex, RegexBuilder};
+use schemas::config::Problems;
+
+use super::raw;
+
+/// A compiled filter; the default lets everything through.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    includes: Vec<Regex>,
+    excludes: Vec<Regex>,
+}
+
+impl Filter {
+    /// Compiles a pattern that stands at `key`.
+    pub(super) fn compile(
+        pattern: Option<raw::FilterPattern>,
+        key: &str,
+        problems: &mut Problems,
+    ) -> Self {
+        let pattern = pattern.unwrap_or_default();
+        let mut compile = |list: Option<Vec<String>>, name: &str| {
+            let mut compiled = Vec::new();
+            for (index, text) in list.into_iter().flatten().enumerate() {
+                match RegexBuilder::new(&format!("^(?:{text})")).case_insensitive(true).build() {
+                    Ok(regex) => compiled.push(regex),
+                    Err(error) => problems.add(
+                        format!("{key}.{name}[{index}]"),
+                        format!("is no regular expression: {error}"),
+                    ),
+                }
+            }
+            compiled
+        };
+        let includes = compile(pattern.includes, "includes");
+        let excludes = compile(pattern.excludes, "excludes");
+        Self { includes, excludes }
+    }
+
+    /// Whether a name passes. Something without a name passes unless an include asks for one.
+    #[must_use]
+    pub fn passes(&self, name: Option<&str>) -> bool {
+        match name.filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let included = self.includes.is_empty()
+                    || self.includes.iter().any(|regex| regex.is_match(name));
+                included && !self.excludes.iter().any(|regex| regex.is_match(name))
+            }
+            None => self.includes.is_empty(),
+        }
+    }
+
+    /// The patterns as text, for the fingerprint of options that shape events.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let texts =
+            |list: &[Regex]| list.iter().map(Regex::as_str).collect::<Vec<_>>().join("\u{1}");
+        format!("+{}-{}", texts(&self.includes), texts(&self.excludes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(includes: &[&str], excludes: &[&str]) -> Filter {
+        let list = |list: &[&str]| Some(list.iter().map(|&text| text.to_owned()).collect());
+        let mut problems = Problems::default();
+        let pattern = raw::FilterPattern { includes: list(includes), excludes: list(excludes) };
+        let filter = Filter::compile(Some(pattern), "f", &mut problems);
+        assert_eq!(problems, Problems::default());
+        filter
+    }
+
+    #[test]
+    fn includes_then_excludes() {
+        let check = |includes: &[&str], excludes: &[&str], name: Option<&str>, expected: bool| {
+            assert_eq!(
+                filter(includes, excludes).passes(name),
+                expected,
+                "{includes:?} {excludes:?} {name:?}"
+            );
+        };
+        check(&[], &[], Some("x"), true);
+        check(&["Sales"], &[], Some("sales 2026"), true);
+        check(&["Sales"], &[], Some("My sales"), false);
+        check(&[".*sales"], &["my"], Some("My sales"), false);
+        check(&["a|b"], &[], Some("xb"), false);
+        check(&[], &["tmp"], None, true);
+        check(&["a"], &[], None, false);
+        check(&["a"], &[], Some(""), false);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_named() {
+        let mut problems = Problems::default();
+        let pattern =
+            raw::FilterPattern { includes: Some(vec!["ok".into(), "(".into()]), excludes: None };
+        Filter::compile(Some(pattern), "source.x", &mut problems);
+        assert_eq!(problems.list()[0].key, "source.x.includes[1]");
+    }
+}

@@ -1,0 +1,140 @@
+//! Kafka: topics, publishing, and reading back what was published.
+
+mod publisher;
+mod reader;
+mod topics;
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use schemas::{
+    Topic,
+    config::{Kafka, client_properties},
+    registry::RegistryError,
+};
+
+pub use self::{
+    publisher::{Publisher, Record, record_size},
+    reader::{Stored, read_at, read_state},
+    topics::{Partitions, ensure, look},
+};
+
+/// Time limit for one question to the brokers. An admin request that takes longer has failed.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why something with Kafka failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka refuses the properties.
+    #[error("failed to set up the Kafka client: {0}; check `kafka.properties`")]
+    Client(String),
+    /// The brokers do not answer.
+    #[error(
+        "failed to reach the Kafka brokers `{brokers}`; are they running, and are `kafka.bootstrapServers` and the security settings in `kafka.properties` right?"
+    )]
+    Unreachable {
+        /// `kafka.bootstrapServers`.
+        brokers: String,
+        /// Cause.
+        #[source]
+        source: rdkafka::error::KafkaError,
+    },
+    /// A topic is missing and may not or cannot be created.
+    #[error("the topic `{topic}` does not exist; {advice}")]
+    MissingTopic {
+        /// Full name.
+        topic: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A topic could not be created.
+    #[error(
+        "failed to create the topic `{topic}`: {reason}; create it by hand (compacted, as documented in the README) and set `kafka.createTopics: false`, or allow it"
+    )]
+    CreateTopic {
+        /// Full name.
+        topic: String,
+        /// The brokers' words.
+        reason: String,
+    },
+    /// The four state topics differ in their number of partitions.
+    #[error(
+        "the topics {0} have different numbers of partitions; everything of one app must lie in one partition number"
+    )]
+    PartitionsDiffer(String),
+    /// The schema registry refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A value could not be encoded.
+    #[error(transparent)]
+    Encode(#[from] schemas::codec::EncodeError),
+    /// A record was not confirmed.
+    #[error(
+        "failed to write to the topic `{topic}`: the brokers did not confirm the record `{key}`"
+    )]
+    Delivery {
+        /// Topic.
+        topic: Topic,
+        /// Key of the record.
+        key: String,
+        /// Cause.
+        #[source]
+        source: rdkafka::error::KafkaError,
+    },
+    /// A partition would hold more than `extractor.maxPartitionBytes`.
+    #[error(
+        "partition {partition} of the topic `{topic}` would hold more than {limit} bytes (`extractor.maxPartitionBytes`); nothing beyond that was written"
+    )]
+    PartitionFull {
+        /// Full name.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// The limit.
+        limit: u64,
+    },
+    /// Reading the topics was broken off.
+    #[error("reading what is published was broken off")]
+    Interrupted,
+    /// A topic could not be read to its end.
+    #[error("failed to read the topic `{topic}`")]
+    Read {
+        /// Full name.
+        topic: String,
+        /// Cause.
+        #[source]
+        source: rdkafka::error::KafkaError,
+    },
+}
+
+impl Error {
+    /// Wraps what librdkafka says of its properties, without their values: they may be secrets.
+    fn client(error: rdkafka::error::KafkaError) -> Self {
+        Self::Client(match error {
+            rdkafka::error::KafkaError::ClientConfig(_, description, key, _) => {
+                let known =
+                    description.split('"').next().unwrap_or_default().trim_end_matches([':', ' ']);
+                format!("`{key}`: {known}")
+            }
+            other => other.to_string(),
+        })
+    }
+
+    /// Whether a setting is wrong, and not a service away.
+    #[must_use]
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(self, Self::Client(_) | Self::Registry(RegistryError::Setup { .. }))
+    }
+
+    /// Wraps what librdkafka says when the brokers are asked something.
+    fn unreachable(kafka: &Kafka) -> impl Fn(rdkafka::error::KafkaError) -> Self + '_ {
+        |source| Self::Unreachable { brokers: kafka.bootstrap_servers.clone(), source }
+    }
+}
+
+/// librdkafka's configuration: the user's properties, then `ours`.
+fn client_config(kafka: &Kafka, ours: &[(&str, &str)]) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.extend(client_properties(kafka, ours));
+    config
+}

@@ -1,0 +1,165 @@
+//! Topics: created when missing, warned about when they cannot keep the promises.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer as _},
+    types::RDKafkaErrorCode,
+};
+use schemas::{Topic, config::Kafka};
+use tracing::{info, warn};
+
+use super::{Error, REQUEST_TIMEOUT, client_config};
+
+/// Tombstones stay this long: a loader that was away longer needs `loader reconcile`.
+const THIRTY_DAYS_MS: &str = "2592000000";
+
+/// Between two looks for new topics.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Number of partitions of each topic.
+pub type Partitions = HashMap<Topic, u32>;
+
+/// Makes sure that every topic exists and returns the numbers of partitions. With
+/// `kafka.createTopics: false` nothing is created and settings are not looked at.
+///
+/// # Errors
+/// When the brokers cannot be reached, or a topic is missing and cannot be created.
+pub async fn ensure(kafka: &Kafka) -> Result<Partitions, Error> {
+    let mut found = partitions(kafka).await?;
+    let missing: Vec<Topic> =
+        Topic::ALL.into_iter().filter(|topic| !found.contains_key(topic)).collect();
+    if !missing.is_empty() {
+        if !kafka.create_topics {
+            return Err(Error::MissingTopic {
+                topic: kafka.topics.name(missing[0]),
+                advice: "create it, or set `kafka.createTopics: true`".to_owned(),
+            });
+        }
+        create(kafka, &missing).await?;
+        found = settled(kafka).await?;
+    }
+    if let Some(topic) = Topic::ALL.into_iter().find(|topic| !found.contains_key(topic)) {
+        return Err(Error::MissingTopic {
+            topic: kafka.topics.name(topic),
+            advice: "it was created but does not show up; check the brokers".to_owned(),
+        });
+    }
+    let counts: Vec<u32> =
+        Topic::STATE.iter().filter_map(|topic| found.get(topic).copied()).collect();
+    if counts.windows(2).any(|pair| pair[0] != pair[1]) {
+        let names = Topic::STATE.iter().zip(&counts);
+        let names: Vec<_> = names
+            .map(|(topic, count)| format!("`{}` ({count})", kafka.topics.name(*topic)))
+            .collect();
+        return Err(Error::PartitionsDiffer(names.join(", ")));
+    }
+    if kafka.create_topics {
+        warn_about_settings(kafka).await;
+    }
+    Ok(found)
+}
+
+/// Numbers of partitions of those of our topics that exist; nothing is created.
+///
+/// # Errors
+/// When the brokers cannot be reached.
+pub async fn look(kafka: &Kafka) -> Result<Partitions, Error> {
+    partitions(kafka).await
+}
+
+/// Partitions of our topics that exist. Lists all topics of the cluster: asking for one by name may
+/// create it where brokers create topics automatically.
+async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {
+    let consumer: BaseConsumer = client_config(kafka, &[]).create().map_err(Error::client)?;
+    let listed =
+        tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, REQUEST_TIMEOUT));
+    let metadata = match listed.await {
+        Ok(metadata) => metadata.map_err(Error::unreachable(kafka))?,
+        Err(_) => return Ok(Partitions::new()),
+    };
+    let ours = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
+    let ours = ours.filter_map(|topic| {
+        let count = u32::try_from(topic.partitions().len()).ok()?;
+        Some((kafka.topics.topic(topic.name())?, count))
+    });
+    Ok(ours.collect())
+}
+
+/// The partitions once every topic shows up: brokers learn of new topics one after the other.
+async fn settled(kafka: &Kafka) -> Result<Partitions, Error> {
+    let deadline = Instant::now() + REQUEST_TIMEOUT;
+    loop {
+        let found = partitions(kafka).await?;
+        if found.len() == Topic::ALL.len() || Instant::now() >= deadline {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn create(kafka: &Kafka, missing: &[Topic]) -> Result<(), Error> {
+    let admin = admin(kafka)?;
+    let names: Vec<String> = missing.iter().map(|topic| kafka.topics.name(*topic)).collect();
+    let partitions = i32::try_from(kafka.partitions).unwrap_or(i32::MAX);
+    let new = missing.iter().zip(&names).map(|(topic, name)| {
+        let replication = TopicReplication::Fixed(kafka.replication_factor);
+        let new = NewTopic::new(name, partitions, replication);
+        if topic.is_compacted() {
+            new.set("cleanup.policy", "compact").set("delete.retention.ms", THIRTY_DAYS_MS)
+        } else {
+            new.set("cleanup.policy", "delete").set("retention.ms", THIRTY_DAYS_MS)
+        }
+    });
+    let options = AdminOptions::new()
+        .operation_timeout(Some(REQUEST_TIMEOUT))
+        .request_timeout(Some(REQUEST_TIMEOUT));
+    let new: Vec<NewTopic<'_>> = new.collect();
+    let results = admin.create_topics(&new, &options).await.map_err(Error::unreachable(kafka))?;
+    for result in results {
+        match result {
+            Ok(topic) => info!(topic, partitions, "created a topic"),
+            // Somebody else was faster.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => {
+                return Err(Error::CreateTopic { topic, reason: code.to_string() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compaction cannot be read everywhere; what cannot be read is not worth stopping for.
+async fn warn_about_settings(kafka: &Kafka) {
+    let Ok(admin) = admin(kafka) else { return };
+    let names = Topic::STATE.map(|topic| kafka.topics.name(topic));
+    let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+    let described = match admin.describe_configs(&resources, &options).await {
+        Ok(described) => described,
+        Err(error) => {
+            warn!(%error, "could not read the settings of the topics; make sure that they are compacted");
+            return;
+        }
+    };
+    for (name, described) in names.iter().zip(described) {
+        let policy =
+            described.ok().and_then(|resource| resource.get("cleanup.policy")?.value.clone());
+        if policy.as_deref().is_some_and(|policy| policy != "compact") {
+            warn!(
+                topic = name,
+                policy = policy.as_deref(),
+                "the topic is not compacted: old records will be lost, or never go away; set cleanup.policy=compact"
+            );
+        }
+    }
+}
+
+fn admin(kafka: &Kafka) -> Result<AdminClient<DefaultClientContext>, Error> {
+    client_config(kafka, &[]).create().map_err(Error::client)
+}

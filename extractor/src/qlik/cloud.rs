@@ -1,0 +1,324 @@
+//! Qlik Cloud: the apps of a tenant, by its REST interface. There the engine lists no apps, and there
+//! is no repository.
+//!
+//! Lists come in pages; the next page's URL is in the answer. The tenant limits requests per minute and
+//! says with 429 and `retry-after` when it has had enough.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::address::{Address, encode_component};
+use super::class::Class;
+use super::http::{Answer, Http, RestError};
+use super::inventory::time;
+use super::login::Login;
+use super::model::{AppEntry, Owner};
+
+/// Entries of a page; the most that the tenant gives.
+const PAGE: &str = "100";
+/// Pages of one list: a million entries. A next page that leads in circles must end.
+const PAGES: usize = 10_000;
+/// Tries of a request that the tenant puts off.
+const TRIES: u32 = 6;
+/// Longest wait that a tenant may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Client of one tenant.
+pub(super) struct Tenant {
+    http: Http,
+    address: Address,
+    limit: Duration,
+    /// Wait when the tenant does not say how long.
+    retry: Duration,
+}
+
+/// The apps of a tenant.
+pub(super) struct Apps {
+    pub(super) apps: Vec<AppEntry>,
+    /// Entries that are not understood: something is there, and it is not known what.
+    pub(super) damaged: usize,
+    /// What could not be read besides.
+    pub(super) notices: Vec<String>,
+    /// Whether owners are known.
+    pub(super) owners_read: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Box<RawValue>>,
+    #[serde(default)]
+    links: Links,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Links {
+    next: Option<Link>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Link {
+    href: Option<String>,
+}
+
+/// An entry of the catalogue. Its own id is not the app's.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    resource_id: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    space_id: Option<String>,
+    #[serde(default)]
+    owner_id: Option<String>,
+    #[serde(default)]
+    created_at: Option<String>,
+    #[serde(default)]
+    resource_created_at: Option<String>,
+    #[serde(default)]
+    updated_at: Option<String>,
+    #[serde(default)]
+    resource_updated_at: Option<String>,
+    #[serde(default)]
+    resource_reload_end_time: Option<String>,
+    #[serde(default)]
+    resource_size: Option<Size>,
+    #[serde(default)]
+    resource_attributes: Option<Attributes>,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Size {
+    app_file: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Attributes {
+    modified_date: Option<String>,
+    last_reload_time: Option<String>,
+    publish_time: Option<String>,
+    has_section_access: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    tags: Option<Vec<Named>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    id: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct User {
+    id: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    subject: Option<String>,
+}
+
+impl Tenant {
+    /// Nothing is sent before the first call.
+    pub(super) fn new(http: Http, address: Address, limit: Duration, retry: Duration) -> Self {
+        Self { http, address, limit, retry }
+    }
+
+    /// Asks who we are, which needs nothing but a valid key.
+    pub(super) async fn probe(&self, login: &Login) -> Result<(), RestError> {
+        let url = self.address.rest("/api/v1/users/me");
+        self.get::<IgnoredAny>(login, "/api/v1/users/me", &url).await.map(|_| ())
+    }
+
+    /// All apps that the key's user may see. Names of spaces and owners that cannot be read are notices.
+    pub(super) async fn apps(&self, login: &Login) -> Result<Apps, RestError> {
+        let query = format!("/api/v1/items?resourceType=app&noActions=true&limit={PAGE}");
+        let (items, damaged) = self.all::<Item>(login, "/api/v1/items", &query).await?;
+        let mut notices = Vec::new();
+        let query = format!("/api/v1/spaces?limit={PAGE}");
+        let spaces = match self.all::<Named>(login, "/api/v1/spaces", &query).await {
+            Ok((spaces, _)) => {
+                spaces.into_iter().filter_map(|space| Some((space.id?, space.name?))).collect()
+            }
+            Err(error) => {
+                notices.push(format!("names of spaces are not known: {error}"));
+                HashMap::new()
+            }
+        };
+        let ids: BTreeSet<&str> =
+            items.iter().filter_map(|item| item.owner_id.as_deref()).collect();
+        let (users, error) = self.users(login, &ids).await;
+        let owners_read = error.as_ref().is_none_or(|error| error.class() == Class::Denied);
+        if let Some(error) = error {
+            notices.push(format!("names and e-mail addresses of owners are not known: {error}"));
+        }
+        let mut apps: Vec<AppEntry> = Vec::with_capacity(items.len());
+        let mut seen = BTreeSet::new();
+        for item in items {
+            if seen.insert(item.resource_id.clone()) {
+                apps.push(entry(item, &spaces, &users));
+            }
+        }
+        Ok(Apps { apps, damaged, notices, owners_read })
+    }
+
+    /// The users with these ids; those who are gone are left out, and the first other error ends it.
+    async fn users(
+        &self,
+        login: &Login,
+        ids: &BTreeSet<&str>,
+    ) -> (HashMap<String, User>, Option<RestError>) {
+        let mut users = HashMap::new();
+        for id in ids {
+            let url = self.address.rest(&format!("/api/v1/users/{}", encode_component(id)));
+            match self.get::<User>(login, "/api/v1/users/{id}", &url).await {
+                Ok(user) => {
+                    users.insert((*id).to_owned(), user);
+                }
+                Err(error) if error.class() == Class::NotFound => {}
+                Err(error) => return (users, Some(error)),
+            }
+        }
+        (users, None)
+    }
+
+    /// All entries of a list, and how many were not understood.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        login: &Login,
+        what: &str,
+        first: &str,
+    ) -> Result<(Vec<T>, usize), RestError> {
+        let content = |found: String| RestError::Content { what: what.to_owned(), found };
+        let (mut entries, mut damaged) = (Vec::new(), 0);
+        let mut url = self.address.rest(first);
+        for _ in 0..PAGES {
+            let page: Page = self.get(login, what, &url).await?;
+            for entry in page.data {
+                match serde_json::from_str(entry.get()) {
+                    Ok(entry) => entries.push(entry),
+                    Err(_) => damaged += 1,
+                }
+            }
+            let next = page.links.next.and_then(|next| next.href).filter(|href| !href.is_empty());
+            let Some(next) = next else {
+                return Ok((entries, damaged));
+            };
+            url = self
+                .own(&url, &next)
+                .ok_or_else(|| content("a next page on another server".to_owned()))?;
+        }
+        Err(content(format!("more than {PAGES} pages")))
+    }
+
+    /// The next page's URL, when it is of this tenant: the key goes nowhere else.
+    fn own(&self, current: &str, next: &str) -> Option<String> {
+        let next = Url::parse(current).ok()?.join(next).ok()?;
+        let own = Url::parse(&self.address.origin()).ok()?;
+        (next.origin() == own.origin()).then(|| next.to_string())
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        login: &Login,
+        what: &str,
+        url: &str,
+    ) -> Result<T, RestError> {
+        let mut tries = 1;
+        loop {
+            let credentials = login.credentials().await.map_err(|error| RestError::Connection {
+                what: what.to_owned(),
+                reason: error.to_string(),
+            })?;
+            let headers = credentials.rest_headers();
+            let answer = self.http.get(what, url, &[], headers, self.limit).await?;
+            let error = RestError::Status { what: what.to_owned(), status: answer.status };
+            if (200..300).contains(&answer.status) {
+                return serde_json::from_slice(&answer.body).map_err(|error| RestError::Content {
+                    what: what.to_owned(),
+                    found: format!("what is not understood: {error}"),
+                });
+            }
+            if error.class() != Class::Later || tries >= TRIES {
+                return Err(error);
+            }
+            let wait = asked_wait(&answer).unwrap_or_else(|| self.retry.saturating_mul(tries));
+            tracing::debug!(what, status = answer.status, ?wait, "the tenant is asked again");
+            tokio::time::sleep(wait).await;
+            tries += 1;
+        }
+    }
+}
+
+/// Wait that the tenant asks for.
+fn asked_wait(answer: &Answer) -> Option<Duration> {
+    let seconds: u64 = answer.headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+fn entry(item: Item, spaces: &HashMap<String, String>, users: &HashMap<String, User>) -> AppEntry {
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let at = |text: Option<String>| time(text.as_deref());
+    let attributes = item.resource_attributes.unwrap_or_default();
+    // A tenant's `published` tells of apps that a client-managed site sent; the time tells of all.
+    let published_at = at(attributes.publish_time);
+    let mut tags: Vec<String> = item
+        .meta
+        .and_then(|meta| meta.tags)
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| filled(tag.name))
+        .collect();
+    tags.sort();
+    tags.dedup();
+    AppEntry {
+        title: filled(item.name).unwrap_or_else(|| item.resource_id.clone()),
+        id: item.resource_id,
+        description: filled(item.description),
+        published: Some(published_at.is_some()),
+        // No space is the owner's personal one, which has no record.
+        project: item.space_id.map(|id| {
+            let name = spaces.get(&id).cloned().unwrap_or_else(|| id.clone());
+            (Some(id), name)
+        }),
+        owner: item.owner_id.map(|id| {
+            let user = users.get(&id);
+            let text =
+                |get: fn(&User) -> &Option<String>| filled(user.and_then(|user| get(user).clone()));
+            Owner {
+                directory: None,
+                name: text(|user| &user.name),
+                email: text(|user| &user.email),
+                id: text(|user| &user.subject).or_else(|| text(|user| &user.id)).or(Some(id)),
+            }
+        }),
+        tags,
+        custom_properties: Vec::new(),
+        created_at: at(item.resource_created_at).or_else(|| at(item.created_at)),
+        modified_at: at(item.resource_updated_at)
+            .or_else(|| at(attributes.modified_date))
+            .or_else(|| at(item.updated_at)),
+        published_at,
+        last_reload_at: at(attributes.last_reload_time)
+            .or_else(|| at(item.resource_reload_end_time)),
+        size_bytes: item.resource_size.and_then(|size| size.app_file).filter(|size| *size > 0),
+        has_section_access: attributes.has_section_access,
+    }
+}

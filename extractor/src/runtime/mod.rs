@@ -1,0 +1,5 @@
+//! What surrounds a run: logs, shutdown, health.
+
+pub mod admin;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,90 @@
+//! Every example configuration of the repository loads.
+
+use std::{fs, path::PathBuf};
+
+use extractor::config::{self, Needs};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Stands in for the files that an example names, and for variables without a default.
+fn overrides() -> Vec<String> {
+    let connection = "source.serviceConnection.config";
+    let pem = "-----BEGIN CERTIFICATE-----";
+    let certificates = ["clientCertificate", "clientKeyCertificate", "rootCertificate"];
+    let certificates =
+        certificates.map(|name| format!("{connection}.certificates.{name}=\"{pem}\""));
+    let variables = [
+        format!("{connection}.hostPort=wss://qlik.example.com:4747"),
+        format!("{connection}.displayUrl=https://qlik.example.com"),
+        format!("{connection}.userDirectory=CORP"),
+        format!("{connection}.userId=svc"),
+        "extractor.repositoryUrl=https://qlik.example.com:4242".to_owned(),
+    ];
+    certificates.into_iter().chain(variables).collect()
+}
+
+#[test]
+fn example_files_load() {
+    let mut loaded = 0;
+    for entry in fs::read_dir(root().join("config")).expect("examples") {
+        let path = entry.expect("an entry").path();
+        config::load(&path, &overrides(), Needs::SiteAndKafka)
+            .unwrap_or_else(|problems| panic!("{}: {problems}", path.display()));
+        loaded += 1;
+    }
+    assert!(loaded >= 2, "only {loaded} examples");
+}
+
+/// Blocks of YAML in the documentation are whole configurations.
+#[test]
+fn examples_in_the_documentation_load() {
+    let docs = fs::read_dir(root().join("docs"))
+        .expect("docs")
+        .map(|entry| entry.expect("an entry").path());
+    let pages = docs
+        .chain([root().join("README.md")])
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    let mut loaded = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page");
+        for block in text.split("```yaml\n").skip(1) {
+            let block = block.split("```").next().expect("a closed block");
+            let overrides: Vec<_> =
+                overrides().into_iter().chain(["kafka.bootstrapServers=b:1".to_owned()]).collect();
+            config::parse(block, &overrides, Needs::SiteAndKafka)
+                .unwrap_or_else(|problems| panic!("{}: {problems}\n{block}", page.display()));
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 1, "no YAML in the documentation");
+}
+
+/// Every setting that the configuration knows has a row in its documentation.
+#[test]
+fn every_setting_is_documented() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).expect("a page");
+    let raw = fs::read_to_string(root().join("extractor/src/config/raw.rs")).expect("a source");
+    let own = raw.split("pub struct Extractor").nth(1).expect("the extractor's block");
+    let mut checked = 0;
+    for line in own.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+        let (name, _) = line.split_once(':').expect("a field");
+        let name = camel_case(name);
+        assert!(
+            page.contains(&format!("| `{name}` |")),
+            "`extractor.{name}` is not in docs/configuration.md"
+        );
+        checked += 1;
+    }
+    assert!(checked > 15, "only {checked} settings");
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().expect("a word").to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(1);
+        name + &head.to_uppercase() + tail
+    })
+}

@@ -1,0 +1,4 @@
+//! Integration tests of the extractor.
+
+mod documentation;
+mod qlik;

@@ -1,0 +1,100 @@
+//! What becomes of events: outcomes, dead letters, offsets.
+
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::{Pipeline, apply::Progress};
+use crate::{
+    offsets::Ticket,
+    plan::{Burial, Work},
+    report::{Entry, stage_name},
+    sink::{Fatal, MetadataSink, Outcome, Stage},
+    source::Record,
+};
+
+impl<S: MetadataSink> Pipeline<S> {
+    pub(super) fn on_progress(&mut self, progress: Progress) -> Result<(), Fatal> {
+        match progress {
+            Progress::Buried(burial) => {
+                let entry = entry(&burial.record, Some(burial.stage), &burial.reason);
+                self.parts.tally.dead(burial.record.at.topic, entry);
+                self.finish(burial.tickets);
+            }
+            Progress::Stage { stage, took, results } => {
+                debug!(stage = stage_name(stage), changes = results.len(), ?took, "applied");
+                self.parts.tally.took(stage, took);
+                for (work, outcome) in results {
+                    self.settle(stage, work, outcome);
+                }
+                self.parts.tally.waiting_now(self.room.iter().map(|work| work.item.topic));
+            }
+            Progress::Over(result) => {
+                self.applying = None;
+                result?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, stage: Stage, work: Work, outcome: Outcome) {
+        self.parts.tally.outcome(work.item.topic, &outcome);
+        match outcome {
+            Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted => {
+                self.finish(work.tickets);
+            }
+            Outcome::Unresolved { reason } => {
+                debug!(key = work.item.key, reason, "an edge is unresolved");
+                self.parts.tally.unresolved(entry(&work.record, None, &reason));
+                self.finish(work.tickets);
+            }
+            Outcome::Waiting { reason } => self.wait(work, reason),
+            Outcome::Rejected { reason } => {
+                let Work { record, tickets, .. } = work;
+                self.give_up_event(Burial { record, tickets, stage: stage_name(stage), reason });
+            }
+        }
+    }
+
+    fn wait(&mut self, work: Work, reason: String) {
+        let topic = work.item.topic;
+        // A newer version has been read meanwhile: it is the one that counts.
+        let Some(work) = self.batch.supersede(work) else {
+            self.parts.tally.count(topic, |counts| counts.superseded += 1);
+            return;
+        };
+        debug!(key = work.item.key, reason, "waiting");
+        let Some(expired) = self.room.park(work, reason, Instant::now()) else { return };
+        let Work { record, tickets, waited, .. } = expired;
+        let (attempts, missing) =
+            waited.map_or((0, String::new()), |waited| (waited.attempts, waited.reason));
+        let reason = format!(
+            "waited {} s (`loader.wait.timeout`) and was tried {attempts} times: {missing}",
+            self.parts.flow.wait.timeout.as_secs(),
+        );
+        self.give_up_event(Burial { record, tickets, stage: "wait", reason });
+    }
+
+    /// To the dead letters, with the next round.
+    pub(super) fn give_up_event(&mut self, burial: Burial) {
+        self.burials.push(burial);
+    }
+
+    fn finish(&mut self, tickets: Vec<Ticket>) {
+        for ticket in tickets {
+            self.offsets.done(ticket);
+        }
+    }
+}
+
+/// An event in a list of the report.
+pub(super) fn entry(record: &Record, stage: Option<&'static str>, reason: &str) -> Entry {
+    let key = record.key.as_deref().unwrap_or_default();
+    Entry {
+        topic: record.at.topic.suffix(),
+        partition: record.at.partition,
+        offset: record.offset,
+        key: String::from_utf8_lossy(key).into_owned(),
+        stage,
+        reason: reason.to_owned(),
+    }
+}

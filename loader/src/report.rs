@@ -1,0 +1,365 @@
+//! What a command did: counted while it goes on, written as JSON at its end (`--report FILE`).
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicIsize, Ordering},
+    },
+    time::Duration,
+};
+
+use schemas::Topic;
+use serde::Serialize;
+
+use crate::{
+    offsets::Progress,
+    sink::{Outcome, Stage},
+};
+
+/// Entries of each list; the counts tell how many there were.
+const MAX_LISTED: usize = 1000;
+
+/// The JSON of `--report`, with these names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// `run`, `replay`, `reconcile`, `unresolved` or `dead-letters retry`.
+    pub command: String,
+    /// Site.
+    pub service: String,
+    /// Start, RFC 3339.
+    pub started_at: String,
+    /// End, RFC 3339.
+    pub ended_at: String,
+    /// `complete` (everything there was is done), `stopped` (by a signal) or `failed`.
+    pub ended: &'static str,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Exit code of the process.
+    pub exit_code: u8,
+    /// Events by topic.
+    pub events: BTreeMap<&'static str, Counts>,
+    /// Seconds that the sink took, by stage.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// How far each partition was read and finished.
+    pub partitions: Vec<Partition>,
+    /// Events that still waited at the end (they will be read again), the first 1000.
+    pub waiting: Vec<Entry>,
+    /// Events that went to the dead letters, the first 1000.
+    pub dead: Vec<Entry>,
+    /// Edges whose table is not in the catalogue, the first 1000.
+    pub unresolved: Vec<Entry>,
+    /// `reconcile` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<Reconciled>,
+}
+
+/// What `reconcile` found in the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reconciled {
+    /// Entities of the service.
+    pub entities: usize,
+    /// Those of them that no topic knows, in the order of their removal.
+    pub strays: Vec<serde_json::Value>,
+    /// How many of these were removed.
+    pub removed: usize,
+    /// Why they were not.
+    pub refused: Option<String>,
+}
+
+/// Events of one topic. Every event read is counted once among the others, but for those whose version
+/// was replaced by a newer one before it was applied (`superseded`), and those left for the next time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Records read.
+    pub read: u64,
+    /// New entities or edges.
+    pub created: u64,
+    /// Changed ones.
+    pub updated: u64,
+    /// Nothing to write.
+    pub unchanged: u64,
+    /// Removed ones, or not there any more.
+    pub deleted: u64,
+    /// Edges whose table is not in the catalogue.
+    pub unresolved: u64,
+    /// Waiting at the end for what they refer to.
+    pub waiting: u64,
+    /// Gone to the dead letters.
+    pub dead: u64,
+    /// Of other services, or not asked for (`replay --key`).
+    pub skipped: u64,
+    /// Replaced by a newer version before they were applied.
+    pub superseded: u64,
+}
+
+/// One event of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Topic, without its prefix.
+    pub topic: &'static str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: String,
+    /// Where it failed, in the list of dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<&'static str>,
+    /// Why.
+    pub reason: String,
+}
+
+/// How far a partition was read and finished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Partition {
+    /// Topic, without its prefix.
+    pub topic: &'static str,
+    /// Partition.
+    pub partition: i32,
+    /// First offset read; `null` when nothing was.
+    pub first: Option<i64>,
+    /// Every record before this offset is finished.
+    pub next: Option<i64>,
+    /// Records read and not finished.
+    pub unfinished: usize,
+}
+
+impl Report {
+    /// Counts of all topics together.
+    #[must_use]
+    pub fn total(&self) -> Counts {
+        self.events.values().fold(Counts::default(), |sum, counts| Counts {
+            read: sum.read + counts.read,
+            created: sum.created + counts.created,
+            updated: sum.updated + counts.updated,
+            unchanged: sum.unchanged + counts.unchanged,
+            deleted: sum.deleted + counts.deleted,
+            unresolved: sum.unresolved + counts.unresolved,
+            waiting: sum.waiting + counts.waiting,
+            dead: sum.dead + counts.dead,
+            skipped: sum.skipped + counts.skipped,
+            superseded: sum.superseded + counts.superseded,
+        })
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let columns = [
+            "events",
+            "read",
+            "created",
+            "updated",
+            "unchanged",
+            "deleted",
+            "unresolved",
+            "waiting",
+            "dead",
+            "skipped",
+        ];
+        let mut text = String::new();
+        let mut line = |cells: [String; 10]| {
+            for (index, cell) in cells.iter().enumerate() {
+                // Writing to a string cannot fail.
+                match index {
+                    0 => write!(text, "{cell:<11}").ok(),
+                    _ => write!(text, "{cell:>11}").ok(),
+                };
+            }
+            text.push('\n');
+        };
+        line(columns.map(str::to_owned));
+        for topic in Topic::STATE {
+            let counts = self.events.get(topic.suffix()).copied().unwrap_or_default();
+            line([
+                topic.suffix().to_owned(),
+                counts.read.to_string(),
+                counts.created.to_string(),
+                counts.updated.to_string(),
+                counts.unchanged.to_string(),
+                counts.deleted.to_string(),
+                counts.unresolved.to_string(),
+                counts.waiting.to_string(),
+                counts.dead.to_string(),
+                counts.skipped.to_string(),
+            ]);
+        }
+        for Entry { topic, key, reason, .. } in &self.dead {
+            writeln!(text, "dead: {topic} {key}: {reason}").ok();
+        }
+        if let Some(Reconciled { entities, strays, removed, refused }) = &self.reconciled {
+            let found = strays.len();
+            writeln!(text, "{entities} entities, {found} of them in no topic, {removed} removed")
+                .ok();
+            if let Some(refused) = refused {
+                writeln!(text, "refused: {refused}").ok();
+            }
+        }
+        if let Some(error) = &self.error {
+            writeln!(text, "failed: {error}").ok();
+        }
+        text
+    }
+
+    /// Writes the JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        std::fs::write(path, text + "\n")
+    }
+}
+
+/// Counts while a command goes on. Shared with the admin server.
+#[derive(Debug)]
+pub struct Tally {
+    report: Mutex<Report>,
+    /// Partitions of this member; -1 while it has no assignment.
+    assigned: AtomicIsize,
+    max_listed: usize,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(command: &str, service: &str) -> Self {
+        let report = Report {
+            command: command.to_owned(),
+            service: service.to_owned(),
+            started_at: jiff::Timestamp::now().to_string(),
+            ..Report::default()
+        };
+        Self { report: Mutex::new(report), assigned: AtomicIsize::new(-1), max_listed: MAX_LISTED }
+    }
+
+    /// Lists everything, however much it is.
+    #[must_use]
+    pub fn listing_all(self) -> Self {
+        Self { max_listed: usize::MAX, ..self }
+    }
+
+    /// Whether the loader is a member of its group and knows its partitions.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.assigned.load(Ordering::Relaxed) >= 0
+    }
+
+    /// Number of partitions of this member.
+    #[must_use]
+    pub fn assigned(&self) -> usize {
+        usize::try_from(self.assigned.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub(crate) fn set_assigned(&self, partitions: Option<usize>) {
+        let count = partitions.map_or(-1, |count| isize::try_from(count).unwrap_or(isize::MAX));
+        self.assigned.store(count, Ordering::Relaxed);
+    }
+
+    /// A copy of what is counted so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Report {
+        self.lock().clone()
+    }
+
+    pub(crate) fn count(&self, topic: Topic, add: impl FnOnce(&mut Counts)) {
+        add(self.lock().events.entry(topic.suffix()).or_default());
+    }
+
+    pub(crate) fn outcome(&self, topic: Topic, outcome: &Outcome) {
+        self.count(topic, |counts| match outcome {
+            Outcome::Created => counts.created += 1,
+            Outcome::Updated => counts.updated += 1,
+            Outcome::Unchanged => counts.unchanged += 1,
+            Outcome::Deleted => counts.deleted += 1,
+            Outcome::Unresolved { .. } => counts.unresolved += 1,
+            // Counted when their fate is known.
+            Outcome::Waiting { .. } | Outcome::Rejected { .. } => {}
+        });
+    }
+
+    pub(crate) fn unresolved(&self, entry: Entry) {
+        Self::list(&mut self.lock().unresolved, entry, self.max_listed);
+    }
+
+    pub(crate) fn dead(&self, topic: Topic, entry: Entry) {
+        self.count(topic, |counts| counts.dead += 1);
+        Self::list(&mut self.lock().dead, entry, self.max_listed);
+    }
+
+    /// How many events of each topic are waiting now.
+    pub(crate) fn waiting_now(&self, topics: impl Iterator<Item = Topic>) {
+        let mut report = self.lock();
+        for counts in report.events.values_mut() {
+            counts.waiting = 0;
+        }
+        for topic in topics {
+            report.events.entry(topic.suffix()).or_default().waiting += 1;
+        }
+    }
+
+    /// Which events are waiting at the end.
+    pub(crate) fn waiting(&self, entries: Vec<Entry>) {
+        let mut report = self.lock();
+        for entry in entries {
+            Self::list(&mut report.waiting, entry, self.max_listed);
+        }
+    }
+
+    pub(crate) fn took(&self, stage: Stage, time: Duration) {
+        *self.lock().seconds.entry(stage_name(stage)).or_default() += time.as_secs_f64();
+    }
+
+    pub(crate) fn finish(
+        &self,
+        ended: &'static str,
+        error: Option<(String, u8)>,
+        progress: Vec<Progress>,
+    ) -> Report {
+        let mut report = self.lock();
+        report.ended_at = jiff::Timestamp::now().to_string();
+        report.ended = ended;
+        if let Some((error, code)) = error {
+            report.error = Some(error);
+            report.exit_code = code;
+        }
+        report.partitions = progress
+            .into_iter()
+            .map(|progress| Partition {
+                topic: progress.at.topic.suffix(),
+                partition: progress.at.partition,
+                first: progress.first,
+                next: progress.next,
+                unfinished: progress.unfinished,
+            })
+            .collect();
+        report.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn list(entries: &mut Vec<Entry>, entry: Entry, max: usize) {
+        if entries.len() < max {
+            entries.push(entry);
+        }
+    }
+}
+
+/// Name of a stage in reports, metrics and dead letters.
+#[must_use]
+pub fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Assets => "assets",
+        Stage::Dashboards => "dashboards",
+        Stage::Lineage => "lineage",
+        Stage::DeleteLineage => "delete-lineage",
+        Stage::DeleteDashboards => "delete-dashboards",
+        Stage::DeleteAssets => "delete-assets",
+    }
+}

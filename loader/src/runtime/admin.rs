@@ -1,0 +1,120 @@
+//! `/healthz`, `/readyz` and `/metrics`, for Kubernetes and Prometheus.
+
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+
+use axum::{Router, http::StatusCode, routing::get};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    report::{Counts, Report, Tally},
+    sink::Fatal,
+};
+
+/// Serves until `shutdown`. Ready means that partitions are assigned (or that there are none for this
+/// member); alive means that the process answers.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn start(
+    address: SocketAddr,
+    tally: Arc<Tally>,
+    shutdown: CancellationToken,
+) -> Result<SocketAddr, Fatal> {
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| Fatal {
+        message: format!(
+            "failed to listen on `{address}` (`loader.adminAddress`): {error}; is it in use?"
+        ),
+        exit_code: 2,
+    })?;
+    let bound = listener.local_addr().unwrap_or(address);
+    let (ready, metrics) = (Arc::clone(&tally), tally);
+    let routes = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route(
+            "/readyz",
+            get(|| async move {
+                match ready.is_ready() {
+                    true => (StatusCode::OK, "ready\n"),
+                    false => (StatusCode::SERVICE_UNAVAILABLE, "not in the consumer group yet\n"),
+                }
+            }),
+        )
+        .route("/metrics", get(|| async move { exposition(&metrics.snapshot()) }));
+    tokio::spawn(async move {
+        let served =
+            axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the admin server ended");
+        }
+    });
+    info!(address = %bound, "admin server");
+    Ok(bound)
+}
+
+/// Prometheus' text format.
+fn exposition(report: &Report) -> String {
+    type Part = (&'static str, fn(&Counts) -> u64);
+    const RESULTS: [Part; 8] = [
+        ("created", |counts| counts.created),
+        ("updated", |counts| counts.updated),
+        ("unchanged", |counts| counts.unchanged),
+        ("deleted", |counts| counts.deleted),
+        ("unresolved", |counts| counts.unresolved),
+        ("dead", |counts| counts.dead),
+        ("skipped", |counts| counts.skipped),
+        ("superseded", |counts| counts.superseded),
+    ];
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let mut line = |arguments: std::fmt::Arguments<'_>| writeln!(text, "{arguments}").ok();
+    line(format_args!("# HELP loader_records_read_total Records read from Kafka."));
+    line(format_args!("# TYPE loader_records_read_total counter"));
+    for (topic, counts) in &report.events {
+        line(format_args!("loader_records_read_total{{topic=\"{topic}\"}} {}", counts.read));
+    }
+    line(format_args!("# HELP loader_events_total Events finished, by what became of them."));
+    line(format_args!("# TYPE loader_events_total counter"));
+    for (topic, counts) in &report.events {
+        for (result, count) in RESULTS {
+            let count = count(counts);
+            line(format_args!(
+                "loader_events_total{{topic=\"{topic}\",result=\"{result}\"}} {count}"
+            ));
+        }
+    }
+    line(format_args!("# HELP loader_waiting_events Events that wait for what they refer to."));
+    line(format_args!("# TYPE loader_waiting_events gauge"));
+    for (topic, counts) in &report.events {
+        line(format_args!("loader_waiting_events{{topic=\"{topic}\"}} {}", counts.waiting));
+    }
+    line(format_args!("# HELP loader_sink_seconds_total Time spent in OpenMetadata, by stage."));
+    line(format_args!("# TYPE loader_sink_seconds_total counter"));
+    for (stage, seconds) in &report.seconds {
+        line(format_args!("loader_sink_seconds_total{{stage=\"{stage}\"}} {seconds}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_in_prometheus_format() {
+        let mut report = Report::default();
+        report
+            .events
+            .insert("charts", Counts { read: 3, created: 2, waiting: 1, ..Counts::default() });
+        report.seconds.insert("assets", 0.5);
+        let text = exposition(&report);
+        for line in [
+            "loader_records_read_total{topic=\"charts\"} 3",
+            "loader_events_total{topic=\"charts\",result=\"created\"} 2",
+            "loader_waiting_events{topic=\"charts\"} 1",
+            "loader_sink_seconds_total{stage=\"assets\"} 0.5",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} missing in\n{text}");
+        }
+    }
+}

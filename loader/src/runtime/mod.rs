@@ -1,0 +1,5 @@
+//! What surrounds a command: logs, signals, the admin server.
+
+pub mod admin;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,394 @@
+//! Requests to the server: authenticated, limited, tried again for as long as that makes sense.
+
+mod address;
+mod call;
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::{
+    Method,
+    header::{
+        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+        RETRY_AFTER,
+    },
+};
+use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::{
+    address::causes,
+    call::{Answer, Call, Failure},
+};
+use super::{
+    counters::Counters,
+    limiter::{Class, Limiter, Sample},
+    retry::{self, Reply, Trouble, Verdict},
+    settings::ServerSettings,
+    tls,
+};
+use crate::sink::Fatal;
+
+/// The server.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    /// `http://host:8585/api/v1`
+    base: String,
+    headers: HeaderMap,
+    settings: ServerSettings,
+    limiter: Limiter,
+    stop: CancellationToken,
+    pub(super) counters: Counters,
+    made: Instant,
+    /// What the server suffers from, and since when.
+    trouble: Mutex<Option<(Trouble, Instant)>>,
+    /// A path that a healthy server answers with 200: tells a body that the server cannot digest
+    /// from a server that cannot do anything. Set when the sink is connected.
+    probe: OnceLock<String>,
+    /// Bodies given up since a write succeeded.
+    refused_in_a_row: AtomicU32,
+}
+
+/// Largest answer that is read: a page of a list, or the history of a wide data model.
+const MAX_BODY: usize = 256 * 1024 * 1024;
+
+/// Most further tries of a body that the server answers with 500: with the default pauses they take
+/// about five minutes.
+const MAX_FURTHER_TRIES: u32 = 8;
+
+/// Tries of a body that meets a concurrent creation of the same entity.
+const CONFLICT_TRIES: u32 = 8;
+
+/// Status, tag of the version, pause asked for, content type, body.
+type Exchange = (u16, Option<String>, Option<Duration>, String, Vec<u8>);
+
+/// What one try came to.
+struct Try {
+    verdict: Verdict,
+    status: u16,
+    etag: Option<String>,
+    asked: Option<Duration>,
+    cause: Option<String>,
+}
+
+impl Client {
+    /// A client for the configured server; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A URL, token or certificate that cannot be used, exit code 2.
+    pub(super) async fn new(
+        settings: &ServerSettings,
+        stop: CancellationToken,
+    ) -> Result<Self, Fatal> {
+        let base = address::base_url(&settings.host_port)
+            .map_err(|message| Fatal { message, exit_code: 2 })?;
+        Ok(Self {
+            http: tls::client(settings).await?,
+            base,
+            headers: headers(settings)?,
+            settings: settings.clone(),
+            limiter: Limiter::new(settings.max_concurrency),
+            stop,
+            counters: Counters::default(),
+            made: Instant::now(),
+            trouble: Mutex::new(None),
+            probe: OnceLock::new(),
+            refused_in_a_row: AtomicU32::new(0),
+        })
+    }
+
+    /// The server's address, without credentials.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Most requests in flight.
+    pub(super) fn max_concurrency(&self) -> usize {
+        self.settings.max_concurrency.max(1)
+    }
+
+    /// Sets the path that a healthy server answers with 200.
+    pub(super) fn set_probe(&self, path: String) {
+        self.probe.get_or_init(|| path);
+    }
+
+    /// The end of the line when a policy denies what the loader is there for.
+    pub(super) fn forbidden(&self, what: &str, message: &str) -> Fatal {
+        address::forbidden(&self.base, what, message)
+    }
+
+    /// GET; `None` for a 404.
+    pub(super) async fn get(
+        &self,
+        path: String,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<Option<Answer>, Failure> {
+        match self.send(&Call::get(path, query)).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Sends a request until there is an answer that settles it.
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let url = self.url(call)?;
+        let started = Instant::now();
+        let mut server_errors = 0;
+        let mut is_blamed = false;
+        for attempt in 1_u32.. {
+            let Try { verdict, status, etag, asked, cause } = self.once(call, &url).await?;
+            match verdict {
+                Verdict::Done(body) => {
+                    self.recovered();
+                    if call.writes() {
+                        self.refused_in_a_row.store(0, Ordering::Relaxed);
+                    }
+                    return Ok(Answer { status, body, etag });
+                }
+                Verdict::Again(Trouble::Slow) if call.slow_tries.is_some_and(|t| attempt >= t) => {
+                    return Err(Failure::Refused("no answer in time".to_owned()));
+                }
+                Verdict::Again(trouble) => self.troubled(trouble, cause)?,
+                // After the API was there: a proxy's maintenance page.
+                Verdict::NotTheApi(what) if self.is_connected() => {
+                    self.troubled(Trouble::Unavailable, Some(what))?;
+                }
+                Verdict::NotTheApi(what) => {
+                    return Err(address::not_the_api(&self.base, &what).into());
+                }
+                Verdict::AgainFewTimes(message) => {
+                    server_errors += 1;
+                    if server_errors >= self.server_error_tries(call) {
+                        if !self.is_healthy().await? {
+                            // The server is at fault, so the body has all its tries left.
+                            (server_errors, is_blamed) = (0, false);
+                        } else if is_blamed {
+                            self.refused_in_a_row.fetch_add(1, Ordering::Relaxed);
+                            return Err(Failure::Refused(format!(
+                                "{message} ({server_errors} times, while other requests succeed)"
+                            )));
+                        } else {
+                            // It may have recovered since the last try: once more.
+                            is_blamed = true;
+                        }
+                    }
+                    self.troubled(Trouble::ServerError, Some(message))?;
+                }
+                Verdict::Conflict(message) if attempt >= CONFLICT_TRIES => {
+                    return Err(Failure::Refused(message));
+                }
+                Verdict::Conflict(_) => {}
+                Verdict::TokenRefused(message) => {
+                    if started.elapsed() >= self.settings.token_grace {
+                        return Err(address::token_refused(&self.base, &message).into());
+                    }
+                    self.troubled(Trouble::TokenRefused, Some(message))?;
+                }
+                Verdict::TokenUseless(message) => {
+                    return Err(address::token_refused(&self.base, &message).into());
+                }
+                Verdict::Forbidden(message) => return Err(Failure::Forbidden(message)),
+                Verdict::Missing(message) => return Err(Failure::Missing(message)),
+                Verdict::Outdated => return Err(Failure::Outdated),
+                Verdict::Refused(message) => return Err(Failure::Refused(message)),
+            }
+            Counters::add(&self.counters.retries, 1);
+            let pause = retry::pause(attempt, self.settings.backoff, random(), asked);
+            tokio::select! {
+                // Stopping comes first: a pause may be a minute long.
+                biased;
+                () = self.stop.cancelled() => return Err(Failure::Stopped),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        Err(Failure::Stopped)
+    }
+
+    /// One try.
+    async fn once(&self, call: &Call<'_>, url: &str) -> Result<Try, Failure> {
+        let permit = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Failure::Stopped),
+            permit = self.limiter.acquire() => permit,
+        };
+        let sent = Instant::now();
+        let exchange = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Failure::Stopped),
+            exchange = self.exchange(call, url) => exchange,
+        };
+        drop(permit);
+        Counters::add(&self.counters.requests, 1);
+        if call.writes() {
+            Counters::add(&self.counters.writes, 1);
+        }
+        let result = match exchange {
+            Ok((status, etag, asked, content_type, body)) => {
+                let reply = Reply::Answer { status, content_type: &content_type, body: &body };
+                tracing::trace!(method = %call.method, path = call.path, status, "answered");
+                Try { verdict: retry::classify(&reply), status, etag, asked, cause: None }
+            }
+            Err(error) => {
+                let cause = causes(&error);
+                tracing::debug!(method = %call.method, path = call.path, cause, "no answer");
+                if !self.is_connected() && cause.contains("invalid peer certificate") {
+                    return Err(address::not_trusted(&self.base, &cause).into());
+                }
+                let in_time = !error.is_timeout() || error.is_connect();
+                let reply = if in_time { Reply::NoConnection } else { Reply::Timeout };
+                let verdict = retry::classify(&reply);
+                Try { verdict, status: 0, etag: None, asked: None, cause: Some(cause) }
+            }
+        };
+        self.learn(call.class, &result.verdict, sent.elapsed());
+        Ok(result)
+    }
+
+    /// Sends the request and reads the answer.
+    async fn exchange(&self, call: &Call<'_>, url: &str) -> Result<Exchange, reqwest::Error> {
+        let mut request = self.http.request(call.method.clone(), url).headers(self.headers.clone());
+        if let Some(body) = call.body {
+            let kind = if call.method == Method::PATCH {
+                "application/json-patch+json"
+            } else {
+                "application/json"
+            };
+            request = request.header(CONTENT_TYPE, kind).body(body.to_string());
+        }
+        if let Some(etag) = call.etag {
+            request = request.header(IF_MATCH, etag);
+        }
+        let mut response = request.send().await?;
+        let header = |name| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let etag = header(ETAG);
+        let asked = header(RETRY_AFTER).as_deref().and_then(retry::retry_after);
+        let content_type = header(CONTENT_TYPE).unwrap_or_default();
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_BODY {
+                // What is cut off is no JSON any more, and is reported as such.
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, etag, asked, content_type, body))
+    }
+
+    /// Tries of a request that the server answers with 500. More of them when bodies were given up
+    /// without any write succeeding since: then the fault may be a database that takes no writes, and
+    /// sending everything to the dead letters would be hasty.
+    fn server_error_tries(&self, call: &Call<'_>) -> u32 {
+        let tries = call.server_error_tries.unwrap_or(self.settings.server_error_tries).max(1);
+        let refused = self.refused_in_a_row.load(Ordering::Relaxed);
+        tries + refused.saturating_mul(2).min(MAX_FURTHER_TRIES)
+    }
+
+    fn learn(&self, class: Class, verdict: &Verdict, duration: Duration) {
+        let sample = match verdict {
+            Verdict::Again(trouble) if trouble.is_overload() => Sample::Overloaded,
+            Verdict::Again(_) | Verdict::AgainFewTimes(_) | Verdict::NotTheApi(_) => Sample::Other,
+            _ => Sample::Answered(duration),
+        };
+        self.limiter.report(class, sample);
+    }
+
+    /// Whether the server answers a simple question, though it keeps failing at one body.
+    async fn is_healthy(&self) -> Result<bool, Failure> {
+        let Some(path) = self.probe.get() else { return Ok(false) };
+        let call = Call::get(path.clone(), Vec::new());
+        let url = self.url(&call)?;
+        Ok(matches!(self.once(&call, &url).await?.verdict, Verdict::Done(_)))
+    }
+
+    fn is_connected(&self) -> bool {
+        self.probe.get().is_some()
+    }
+
+    fn url(&self, call: &Call<'_>) -> Result<String, Failure> {
+        let headers = self.headers.values().map(HeaderValue::len).sum();
+        address::of_call(&self.base, call, headers)
+    }
+
+    /// Notes trouble, with one log line each time that it changes.
+    fn troubled(&self, trouble: Trouble, cause: Option<String>) -> Result<(), Failure> {
+        let cause = cause.unwrap_or_default();
+        let is_over = self.settings.patience.is_some_and(|patience| self.made.elapsed() > patience);
+        if is_over && !self.is_connected() {
+            let cause = if cause.is_empty() { trouble.as_str() } else { &cause };
+            return Err(address::not_reached(&self.base, cause).into());
+        }
+        let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = state.map_or_else(Instant::now, |(_, since)| since);
+        if state.is_none_or(|(known, _)| known != trouble) {
+            tracing::warn!(
+                server = self.base,
+                cause,
+                "OpenMetadata {}; waiting until it answers again",
+                trouble.as_str()
+            );
+        }
+        *state = Some((trouble, since));
+        Ok(())
+    }
+
+    fn recovered(&self) {
+        let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, since)) = state.take() {
+            tracing::info!(
+                waited_seconds = since.elapsed().as_secs(),
+                "OpenMetadata answers again"
+            );
+        }
+    }
+}
+
+/// Headers of every request.
+fn headers(settings: &ServerSettings) -> Result<HeaderMap, Fatal> {
+    let mistake = |message| Fatal { message, exit_code: 2 };
+    let mut headers = HeaderMap::new();
+    for (name, value) in &settings.extra_headers {
+        let bad = || {
+            let key = "workflowConfig.openMetadataServerConfig.extraHeaders";
+            mistake(format!("`{key}.{name}` cannot be sent as a header"))
+        };
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+    }
+    if let Some(token) = &settings.token {
+        let text = format!("Bearer {}", token.expose_secret().trim());
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| mistake(format!("`{}` has characters that no token has", address::JWT)))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// A number in 0…1 for jitter, from the seed of the standard library's hash maps.
+fn random() -> f64 {
+    let bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    f64::from(u32::try_from(bits >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_stays_within_bounds() {
+        assert!((0..100).map(|_| random()).all(|r| (0.0..=1.0).contains(&r)));
+    }
+}

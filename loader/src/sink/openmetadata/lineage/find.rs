@@ -1,0 +1,122 @@
+//! Finding the ends of edges.
+
+use std::collections::HashSet;
+
+use schemas::event::node::DatabaseTable;
+use serde_json::Value;
+
+use super::{
+    super::{client::Failure, columns::Children, core::Core, map::Kind, tables::Resolution},
+    ends::{Columns, End, EndRef},
+};
+
+/// What was found at an end.
+pub(super) enum Found {
+    /// The entity.
+    End(End),
+    /// One of ours that is not there yet.
+    Missing(String),
+    /// A table that is not in the catalogue.
+    Unresolved(String),
+}
+
+/// Ends of ours that are not there.
+pub(super) type Absent = HashSet<(Kind, String)>;
+
+/// Looks for every end once, however many edges share it, so that [`find`] need not ask.
+pub(super) async fn prefetch(core: &Core, ends: &[EndRef]) -> Result<Absent, Failure> {
+    let mut ours: HashSet<(Kind, &str)> = HashSet::new();
+    let mut tables: HashSet<&DatabaseTable> = HashSet::new();
+    for end in ends {
+        match end {
+            EndRef::Ours { kind, name, .. } => {
+                ours.insert((*kind, name));
+            }
+            EndRef::Table(node) => {
+                tables.insert(node);
+            }
+        }
+    }
+    let reads = ours
+        .into_iter()
+        .map(|(kind, name)| async move {
+            let found = read_children(core, kind, name, None).await?;
+            Ok::<_, Failure>(found.is_none().then(|| (kind, name.to_owned())))
+        })
+        .collect();
+    let absent: Vec<Option<(Kind, String)>> = core.concurrently(reads).await?;
+    let resolutions = tables.into_iter().map(|node| core.tables.resolve(core, node)).collect();
+    core.concurrently(resolutions).await?;
+    Ok(absent.into_iter().flatten().collect())
+}
+
+/// Finds an end with its columns.
+pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<Found, Failure> {
+    match end {
+        EndRef::Table(node) => Ok(match core.tables.resolve(core, node).await? {
+            Resolution::Found(table) => Found::End(End {
+                entity_type: "table",
+                id: table.id.clone(),
+                columns: Columns::Table(table),
+            }),
+            Resolution::NotFound(reason) => Found::Unresolved(reason),
+        }),
+        EndRef::Ours { kind, name, chart } => {
+            let fqn = core.naming.fqn(*kind, name);
+            let missing = || Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
+            if absent.contains(&(*kind, name.clone())) {
+                return Ok(missing());
+            }
+            let found = read_children(core, *kind, name, chart.as_deref()).await?;
+            let Some((id, children)) = found else { return Ok(missing()) };
+            let columns = match (kind, chart) {
+                (Kind::DataModel, _) => Columns::Model(fqn, children),
+                (_, Some(chart)) if children.contains(chart) => Columns::Chart(chart.clone()),
+                (_, Some(chart)) => {
+                    let reason = format!("`{chart}` is not on dashboard `{fqn}` yet");
+                    return Ok(Found::Missing(reason));
+                }
+                (_, None) => Columns::None,
+            };
+            Ok(Found::End(End { entity_type: kind.entity_type(), id, columns }))
+        }
+    }
+}
+
+/// Id and columns of a data model, or id and charts of a dashboard; read anew when the chart that is
+/// wanted is not among those remembered.
+async fn read_children(
+    core: &Core,
+    kind: Kind,
+    name: &str,
+    chart: Option<&str>,
+) -> Result<Option<(String, Children)>, Failure> {
+    if let Some(children) = core.columns.get(kind, name)
+        && chart.is_none_or(|chart| children.contains(chart))
+        && let Some(id) = core.find(kind, name).await?.and_then(|known| known.id())
+    {
+        return Ok(Some((id, children)));
+    }
+    let (member, part) = match kind {
+        Kind::Dashboard => ("charts", "fullyQualifiedName"),
+        Kind::DataModel | Kind::Chart => ("columns", "name"),
+    };
+    let Some((entity, _)) = core.read(kind, name, member).await? else { return Ok(None) };
+    let text = |value: &Value, name: &str| Some(value.get(name)?.as_str()?.to_owned());
+    let deleted = entity.get("deleted").and_then(Value::as_bool) == Some(true);
+    let (Some(id), false) = (text(&entity, "id"), deleted) else { return Ok(None) };
+    let items = entity.get(member).and_then(Value::as_array);
+    let children = items.into_iter().flatten().filter_map(|item| text(item, part)).collect();
+    Ok(Some((id, core.columns.set(kind, name, children))))
+}
+
+/// Forgets what was known of an end.
+pub(super) fn doubt(core: &Core, end: &EndRef) {
+    match end {
+        EndRef::Ours { kind, name, .. } => {
+            core.columns.forget(*kind, name);
+            core.directory.doubt(*kind, name);
+        }
+        EndRef::Table(node) => core.tables.doubt(node),
+    }
+}

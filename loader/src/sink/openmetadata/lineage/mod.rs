@@ -1,0 +1,235 @@
+//! Edges.
+//!
+//! | event | edge in OpenMetadata |
+//! |---|---|
+//! | table, file → table, file | table or data model → data model |
+//! | table, file → chart | table or data model → **dashboard**, `toColumn` = the chart |
+//! | chart → its dashboard | none: `charts` of the dashboard says so |
+//! | something → itself | none: an app that stores a file which it loads |
+//!
+//! A chart cannot carry columns (every entry would be dropped), its edges failed on 1.9 and the web
+//! pages do not show them, so there are no edges to charts themselves.
+//!
+//! All edges that lead to one entity are read with one request and written only where they differ.
+
+mod delete;
+mod edge;
+mod ends;
+mod find;
+mod locks;
+mod write;
+
+use std::collections::BTreeMap;
+
+use schemas::{
+    Event,
+    event::{Lineage, Node},
+    key,
+};
+
+pub(super) use self::{
+    delete::delete,
+    locks::{EdgeLocks, Waited},
+};
+use self::{
+    edge::Contribution,
+    ends::{End, EndRef},
+    find::{Absent, Found},
+    write::Side,
+};
+use super::{client::Failure, core::Core, counters::Counters};
+use crate::sink::{Change, Fatal, Item, Outcome};
+
+/// An event ready to be written.
+#[derive(Debug)]
+struct Ready {
+    index: usize,
+    from: End,
+    to: End,
+    contribution: Contribution,
+    /// Its ends, to be looked for again when the server denies them.
+    refs: [EndRef; 2],
+}
+
+/// What an event needs.
+enum Todo {
+    Done(Outcome),
+    Ready(Box<Ready>),
+}
+
+/// Writes the edges of the items; one outcome for each item, in order.
+pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
+    let ends: Vec<EndRef> = items
+        .iter()
+        .filter_map(|item| edge_of(core, item))
+        .flat_map(|edge| [&edge.from, &edge.to])
+        .map(|node| EndRef::of(node, &core.naming))
+        .collect();
+    let absent = match find::prefetch(core, &ends).await {
+        Ok(absent) => absent,
+        Err(failure) => {
+            let outcome = core.outcome("read the ends of edges", failure)?;
+            return Ok(vec![outcome; items.len()]);
+        }
+    };
+    let absent = &absent;
+    let preparations = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| async move {
+            match make_ready(core, index, item, absent).await {
+                Ok(todo) => Ok(todo),
+                Err(failure) => core.outcome("read the ends of an edge", failure).map(Todo::Done),
+            }
+        })
+        .collect();
+    let todos: Vec<Todo> = core.concurrently(preparations).await?;
+
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
+    let mut by_target: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
+    for (place, todo) in outcomes.iter_mut().zip(todos) {
+        match todo {
+            Todo::Done(outcome) => *place = Some(outcome),
+            Todo::Ready(ready) => by_target.entry(ready.to.id.clone()).or_default().push(*ready),
+        }
+    }
+    let writes = by_target.into_values().map(|group| write_group(core, group)).collect();
+    let written: Vec<Vec<(usize, Outcome)>> = core.concurrently(writes).await?;
+    for (index, outcome) in written.into_iter().flatten() {
+        if let Some(place) = outcomes.get_mut(index) {
+            *place = Some(outcome);
+        }
+    }
+    let lost = || Outcome::Waiting { reason: "the edge was not written".to_owned() };
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect())
+}
+
+/// The edge that an item is about, if it is one of the service that has to be written.
+fn edge_of<'a>(core: &Core, item: &'a Item) -> Option<&'a Lineage> {
+    let Change::Upsert(event) = &item.change else { return None };
+    match &**event {
+        Event::Lineage(event) if event.service == core.naming.service => {
+            (!ends::is_membership(event)).then_some(event)
+        }
+        _ => None,
+    }
+}
+
+/// Finds the ends of an edge and translates its columns.
+async fn make_ready(
+    core: &Core,
+    index: usize,
+    item: &Item,
+    absent: &Absent,
+) -> Result<Todo, Failure> {
+    let done = |outcome| Ok(Todo::Done(outcome));
+    let Some(event) = edge_of(core, item) else {
+        return done(not_written(core, item));
+    };
+    if let Node::Chart(_) = event.from {
+        let reason = "an edge that starts at a chart leads to its dashboard only".to_owned();
+        return done(Outcome::Rejected { reason });
+    }
+    let refs = [&event.from, &event.to].map(|node| EndRef::of(node, &core.naming));
+    let [from_ref, to_ref] = &refs;
+    let to = match find::find(core, to_ref, absent).await? {
+        Found::End(end) => end,
+        Found::Missing(reason) => return done(Outcome::Waiting { reason }),
+        Found::Unresolved(reason) => return done(Outcome::Unresolved { reason }),
+    };
+    let from = match find::find(core, from_ref, absent).await? {
+        Found::End(end) => end,
+        Found::Missing(reason) => return done(Outcome::Waiting { reason }),
+        Found::Unresolved(reason) => return done(Outcome::Unresolved { reason }),
+    };
+    if from.id == to.id {
+        return done(Outcome::Unchanged);
+    }
+    let mut entries = Vec::new();
+    if write::may_carry_columns(core, &from, &to) {
+        let found = ends::entries(&event.columns, &from.columns, &to.columns);
+        if found.may_come && core.load.wait_for_columns && core.waited.should_wait(&item.key) {
+            let reason = format!(
+                "{} columns of the edge are not in OpenMetadata yet; it is written without them if \
+                 they do not come",
+                found.dropped
+            );
+            return done(Outcome::Waiting { reason });
+        }
+        Counters::add(&core.client.counters.columns_dropped, found.dropped);
+        entries = found.entries;
+    }
+    let chart = match to_ref {
+        EndRef::Ours { chart, .. } => chart.clone(),
+        EndRef::Table(_) => None,
+    };
+    let statement = event.statement.as_deref().filter(|_| chart.is_none());
+    let contribution = Contribution {
+        id: contribution_id(core, item, event),
+        sql: super::map::text::own(statement),
+        chart,
+        entries,
+    };
+    Ok(Todo::Ready(Box::new(Ready { index, from, to, contribution, refs })))
+}
+
+/// What becomes of an item that is no edge to write.
+fn not_written(core: &Core, item: &Item) -> Outcome {
+    match &item.change {
+        Change::Upsert(event) if ends::is_membership_of(event, &core.naming.service) => {
+            Outcome::Unchanged
+        }
+        _ => {
+            let service = &core.naming.service;
+            let reason = format!("`{}` is not an edge of service `{service}`", item.key);
+            Outcome::Rejected { reason }
+        }
+    }
+}
+
+/// The last two parts of an edge's key.
+fn contribution_id(core: &Core, item: &Item, event: &Lineage) -> String {
+    match key::parse(&core.naming.service, &item.key) {
+        Some(parts) if !parts.rest.is_empty() => format!("{}/{}", parts.app_id, parts.rest),
+        _ => format!("{}/{}", event.app_id, event.edge_hash()),
+    }
+}
+
+/// Writes the edges that lead to one entity.
+async fn write_group(core: &Core, group: Vec<Ready>) -> Result<Vec<(usize, Outcome)>, Fatal> {
+    let Some(first) = group.first() else { return Ok(Vec::new()) };
+    let to = first.to.clone();
+    let _guard = core.edge_locks.of(&to.id).await;
+    let upstream = match write::upstream(core, to.entity_type, &to.id).await {
+        Ok(upstream) => upstream,
+        Err(failure) => {
+            let outcome = failed(core, &group, failure)?;
+            return Ok(group.iter().map(|ready| (ready.index, outcome.clone())).collect());
+        }
+    };
+    let mut by_source: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
+    for ready in group {
+        by_source.entry(ready.from.id.clone()).or_default().push(ready);
+    }
+    let mut outcomes = Vec::new();
+    for (source, readies) in by_source {
+        let Some(first) = readies.first() else { continue };
+        let side = Side { from: &first.from, to: &to, stored: upstream.get(&source) };
+        let added: Vec<_> = readies.iter().map(|ready| ready.contribution.clone()).collect();
+        let outcome = match write::write(core, &side, &added, &[]).await {
+            Ok(outcome) => outcome,
+            Err(failure) => failed(core, &readies, failure)?,
+        };
+        outcomes.extend(readies.iter().map(|ready| (ready.index, outcome.clone())));
+    }
+    Ok(outcomes)
+}
+
+/// The outcome of edges that could not be written.
+fn failed(core: &Core, readies: &[Ready], failure: Failure) -> Result<Outcome, Fatal> {
+    if matches!(failure, Failure::Missing(_) | Failure::Refused(_)) {
+        // One of the ends is not what it was thought to be.
+        readies.iter().flat_map(|ready| &ready.refs).for_each(|end| find::doubt(core, end));
+    }
+    core.outcome("write an edge", failure)
+}

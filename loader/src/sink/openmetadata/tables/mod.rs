@@ -1,0 +1,372 @@
+//! Database tables of load scripts, found in the catalogue:
+//!
+//! 1. by the configured mapping of the Qlik connection;
+//! 2. else by the host (port, database) of the connection among the connections of the catalogue's
+//!    database services;
+//! 3. else in all services.
+//!
+//! In each of these places by exact name first, then by a search without regard to case, of which only
+//! an unambiguous hit counts. What is not found, or found twice, is said with what comes near.
+
+mod matching;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use schemas::event::node::DatabaseTable;
+use serde_json::Value;
+
+use self::matching::{Choice, DatabaseService, Scope, Wanted};
+use super::{
+    client::{Client, Failure},
+    core::{Core, lock},
+    fqn,
+    names::folded,
+    settings::TableSettings,
+};
+
+/// A table of the catalogue.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) id: String,
+    pub(super) fqn: String,
+    /// Qualified names of columns, nested ones included, by name.
+    columns: HashMap<String, String>,
+    /// The same by folded name; `None` when several share it.
+    folded: HashMap<String, Option<String>>,
+}
+
+impl Table {
+    fn of(entity: &Value) -> Option<Self> {
+        let mut table = Self {
+            id: entity.get("id")?.as_str()?.to_owned(),
+            fqn: entity.get("fullyQualifiedName")?.as_str()?.to_owned(),
+            ..Self::default()
+        };
+        let mut pending: Vec<(&Value, String)> =
+            children(entity, "columns").map(|column| (column, table.fqn.clone())).collect();
+        let mut columns = Vec::new();
+        while let Some((column, parent)) = pending.pop() {
+            let Some(name) = column.get("name").and_then(Value::as_str) else { continue };
+            let own = column.get("fullyQualifiedName").and_then(Value::as_str);
+            let own = own.map_or_else(|| fqn::child(&parent, name), str::to_owned);
+            pending.extend(children(column, "children").map(|child| (child, own.clone())));
+            columns.push((name.to_owned(), own));
+        }
+        for (name, own) in columns {
+            table
+                .folded
+                .entry(folded(&name))
+                .and_modify(|known| *known = None)
+                .or_insert_with(|| Some(own.clone()));
+            table.columns.insert(name, own);
+        }
+        Some(table)
+    }
+
+    /// Qualified name of a column: spelled exactly so, else the only one in another case.
+    pub(super) fn column(&self, name: &str) -> Option<String> {
+        let exact = self.columns.get(name);
+        exact.cloned().or_else(|| self.folded.get(&folded(name)).cloned().flatten())
+    }
+}
+
+fn children<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// What a table of a script is.
+#[derive(Clone, Debug)]
+pub(super) enum Resolution {
+    Found(Arc<Table>),
+    /// Why not, with what comes near.
+    NotFound(String),
+}
+
+/// Tables looked for.
+#[derive(Debug)]
+pub(super) struct Tables {
+    settings: TableSettings,
+    known: Mutex<HashMap<DatabaseTable, (Resolution, Instant)>>,
+    services: tokio::sync::Mutex<Option<(Arc<Vec<DatabaseService>>, Instant)>>,
+}
+
+/// How long a table, and the list of services, is believed to be as it was.
+const FOUND_FOR: Duration = Duration::from_secs(600);
+/// How long a table is believed to be missing.
+const MISSING_FOR: Duration = Duration::from_secs(120);
+/// Most tables remembered; emptied when full.
+const MAX_KNOWN: usize = 20_000;
+/// Most hits of a search that are looked at.
+const MAX_HITS: usize = 100;
+/// Similar names in a message.
+const MAX_SIMILAR: usize = 5;
+
+impl Tables {
+    pub(super) fn new(settings: TableSettings) -> Self {
+        Self { settings, known: Mutex::default(), services: tokio::sync::Mutex::default() }
+    }
+
+    /// Forgets what was found.
+    pub(super) fn forget(&self) {
+        lock(&self.known).clear();
+    }
+
+    /// Forgets one table, because it turned out to be gone.
+    pub(super) fn doubt(&self, node: &DatabaseTable) {
+        lock(&self.known).remove(node);
+    }
+
+    /// Finds a table.
+    pub(super) async fn resolve(
+        &self,
+        core: &Core,
+        node: &DatabaseTable,
+    ) -> Result<Resolution, Failure> {
+        if let Some((resolution, since)) = lock(&self.known).get(node) {
+            let limit = match resolution {
+                Resolution::Found(_) => FOUND_FOR,
+                Resolution::NotFound(_) => MISSING_FOR,
+            };
+            if since.elapsed() < limit {
+                return Ok(resolution.clone());
+            }
+        }
+        let resolution = self.look(core, node).await?;
+        let mut known = lock(&self.known);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(node.clone(), (resolution.clone(), Instant::now()));
+        Ok(resolution)
+    }
+
+    async fn look(&self, core: &Core, node: &DatabaseTable) -> Result<Resolution, Failure> {
+        let wanted = Wanted::of(node);
+        let (scopes, place) = self.scopes(core, node).await?;
+        let mut exact = Vec::new();
+        for scope in &scopes {
+            for parts in scope.candidates(&wanted) {
+                if !matching::is_allowed(&parts, &self.settings.prefixes) {
+                    continue;
+                }
+                let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+                if let Some(table) = read(&core.client, &fqn::join(&parts)).await? {
+                    exact.push(table);
+                    // Candidates of one place are in order of likelihood.
+                    break;
+                }
+            }
+        }
+        if exact.len() == 1
+            && let Some(table) = exact.pop()
+        {
+            return Ok(Resolution::Found(Arc::new(table)));
+        }
+        if exact.len() > 1 {
+            let names: Vec<_> = exact.into_iter().map(|table| table.fqn).collect();
+            return Ok(Resolution::NotFound(ambiguous(node, &wanted, &names)));
+        }
+        let mut found = Vec::new();
+        for scope in &scopes {
+            match search(core, &scope.pattern(&wanted)).await? {
+                Some(hits) => found.extend(hits),
+                None => {
+                    return Ok(Resolution::NotFound(format!(
+                        "{} is not known by its exact name, and the search of OpenMetadata does not \
+                         work",
+                        describe(node, &wanted)
+                    )));
+                }
+            }
+        }
+        found.retain(|name| matching::is_allowed(&fqn::split(name), &self.settings.prefixes));
+        if scopes.iter().all(|scope| scope.service.is_none()) {
+            let services = self.services(core).await?;
+            found.retain(|name| speaks(name, node.dialect.as_deref(), &services));
+        }
+        match matching::choose(&found, &wanted, &scopes) {
+            Choice::One(name) => match read(&core.client, &name).await? {
+                Some(table) => Ok(Resolution::Found(Arc::new(table))),
+                None => Ok(Resolution::NotFound(missing(node, &wanted, &place, &[]))),
+            },
+            Choice::Several(names) => Ok(Resolution::NotFound(ambiguous(node, &wanted, &names))),
+            Choice::None => {
+                let anywhere = Wanted { database: None, schema: None, ..wanted.clone() };
+                let mut similar = search(core, &Scope::default().pattern(&anywhere)).await?;
+                let similar = similar.get_or_insert_default();
+                similar.sort_unstable();
+                similar.dedup();
+                similar.truncate(MAX_SIMILAR);
+                Ok(Resolution::NotFound(missing(node, &wanted, &place, similar)))
+            }
+        }
+    }
+
+    /// Where to look, and that place in words.
+    async fn scopes(
+        &self,
+        core: &Core,
+        node: &DatabaseTable,
+    ) -> Result<(Vec<Scope>, String), Failure> {
+        if let Some(mapping) =
+            matching::mapping(node.connection.as_deref(), &self.settings.mappings)
+        {
+            let place = format!("service `{}`, to which its connection is mapped", mapping.service);
+            return Ok((vec![Scope::of(mapping)], place));
+        }
+        if let Some(host) = &node.host {
+            let services = self.services(core).await?;
+            let scopes: Vec<_> = services
+                .iter()
+                .filter(|service| service.is_at(node))
+                .map(|service| Scope {
+                    service: Some(service.name.clone()),
+                    schema: service.schema.clone(),
+                    own_database: service.database.clone(),
+                    database: None,
+                })
+                .collect();
+            if !scopes.is_empty() {
+                let names: Vec<_> =
+                    scopes.iter().filter_map(|scope| scope.service.clone()).collect();
+                let place = format!("service `{}` at `{host}`", names.join("`, `"));
+                return Ok((scopes, place));
+            }
+        }
+        Ok((vec![Scope::default()], "any database service".to_owned()))
+    }
+
+    /// The database services of the catalogue.
+    async fn services(&self, core: &Core) -> Result<Arc<Vec<DatabaseService>>, Failure> {
+        let mut services = self.services.lock().await;
+        if let Some((services, since)) = &*services
+            && since.elapsed() < FOUND_FOR
+        {
+            return Ok(Arc::clone(services));
+        }
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut query = vec![("limit", "100".to_owned())];
+            query.extend(after.take().map(|cursor| ("after", cursor)));
+            let path = "/services/databaseServices".to_owned();
+            let Some(answer) = core.client.get(path, query).await? else { break };
+            all.extend(children(&answer.body, "data").filter_map(DatabaseService::of));
+            let next = answer.body.pointer("/paging/after").and_then(Value::as_str);
+            match next {
+                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
+                _ => break,
+            }
+        }
+        let all = Arc::new(all);
+        *services = Some((Arc::clone(&all), Instant::now()));
+        Ok(all)
+    }
+}
+
+fn speaks(name: &str, dialect: Option<&str>, services: &[DatabaseService]) -> bool {
+    let parts = fqn::split(name);
+    let service = services.iter().find(|service| parts.first() == Some(&service.name));
+    service.is_none_or(|service| service.speaks(dialect))
+}
+
+/// Reads a table with its columns.
+async fn read(client: &Client, fqn: &str) -> Result<Option<Table>, Failure> {
+    let path = fqn::path(&["tables", "name", fqn]);
+    let query = vec![("fields", "columns".to_owned())];
+    match client.get(path, query).await {
+        Ok(answer) => Ok(answer.and_then(|answer| Table::of(&answer.body))),
+        // A name that the server cannot take is no table's name.
+        Err(Failure::Refused(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Qualified names that match a pattern; `None` when the search engine does not work.
+async fn search(core: &Core, pattern: &str) -> Result<Option<Vec<String>>, Failure> {
+    let lower = pattern.to_lowercase();
+    // How versions between those that were seen compare is not known.
+    let patterns = match core.naming.features.search_case {
+        _ if lower == pattern => vec![lower],
+        super::version::SearchCase::Lower => vec![lower],
+        super::version::SearchCase::Unknown => vec![lower, pattern.to_owned()],
+    };
+    let mut found = Vec::new();
+    for pattern in patterns {
+        let query = vec![
+            ("fieldName", "fullyQualifiedName".to_owned()),
+            ("fieldValue", pattern),
+            ("from", "0".to_owned()),
+            ("size", MAX_HITS.to_string()),
+            ("index", "table_search_index".to_owned()),
+            ("deleted", "false".to_owned()),
+        ];
+        let Some(hits) = core.search.hits(&core.client, "/search/fieldQuery", query).await? else {
+            return Ok(None);
+        };
+        let alive =
+            hits.iter().filter(|hit| hit.get("deleted").and_then(Value::as_bool) != Some(true));
+        found.extend(
+            alive.filter_map(|hit| Some(hit.get("fullyQualifiedName")?.as_str()?.to_owned())),
+        );
+    }
+    Ok(Some(found))
+}
+
+fn describe(node: &DatabaseTable, wanted: &Wanted) -> String {
+    let connection = node.connection.as_deref().unwrap_or("(none)");
+    format!("table `{}` of connection `{connection}`", wanted.display())
+}
+
+fn ambiguous(node: &DatabaseTable, wanted: &Wanted, names: &[String]) -> String {
+    let names: Vec<_> = names.iter().take(MAX_SIMILAR).cloned().collect();
+    format!(
+        "{} may be any of `{}`; map the connection with `loader.tables`",
+        describe(node, wanted),
+        names.join("`, `")
+    )
+}
+
+fn missing(node: &DatabaseTable, wanted: &Wanted, place: &str, similar: &[String]) -> String {
+    let similar = if similar.is_empty() {
+        "nothing comes near".to_owned()
+    } else {
+        format!("there is `{}`", similar.join("`, `"))
+    };
+    format!("{} is not in {place} of OpenMetadata ({similar})", describe(node, wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_found_in_any_case_unless_that_is_ambiguous() {
+        let table = Table::of(&json!({
+            "id": "1", "fullyQualifiedName": "s.d.x.t",
+            "columns": [
+                {"name": "Amount", "fullyQualifiedName": "s.d.x.t.Amount"},
+                {"name": "a.b"},
+                {"name": "ID"}, {"name": "id"},
+                {"name": "s", "children": [{"name": "inner"}]},
+            ],
+        }))
+        .expect("a table");
+        let check = |name: &str, expected: Option<&str>| {
+            assert_eq!(table.column(name).as_deref(), expected, "{name}");
+        };
+        check("Amount", Some("s.d.x.t.Amount"));
+        check("AMOUNT", Some("s.d.x.t.Amount"));
+        check("a.b", Some("s.d.x.t.\"a.b\""));
+        check("ID", Some("s.d.x.t.ID"));
+        check("Id", None);
+        check("inner", Some("s.d.x.t.s.inner"));
+        check("nope", None);
+    }
+}

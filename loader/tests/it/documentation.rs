@@ -1,0 +1,71 @@
+//! Every example configuration of the repository loads, and every setting is documented.
+
+use std::{fs, path::PathBuf};
+
+use loader::config;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Stands in for variables without a default.
+fn overrides() -> Vec<String> {
+    let server = "workflowConfig.openMetadataServerConfig";
+    let connection = "source.serviceConnection.config";
+    vec![
+        format!("{server}.hostPort=http://localhost:8585/api"),
+        format!("{server}.securityConfig.jwtToken=t"),
+        format!("{connection}.hostPort=wss://qlik.example.com:4747"),
+        format!("{connection}.displayUrl=https://qlik.example.com"),
+        format!("{connection}.userDirectory=CORP"),
+        format!("{connection}.userId=svc"),
+    ]
+}
+
+#[test]
+fn example_files_load() {
+    let mut loaded = 0;
+    for entry in fs::read_dir(root().join("config")).expect("examples") {
+        let path = entry.expect("an entry").path();
+        config::load(&path, &overrides())
+            .unwrap_or_else(|problems| panic!("{}: {problems}", path.display()));
+        loaded += 1;
+    }
+    assert!(loaded >= 2, "only {loaded} examples");
+}
+
+#[test]
+fn the_example_of_the_readme_loads() {
+    let text = fs::read_to_string(root().join("README.md")).expect("a page");
+    let blocks: Vec<_> = text.split("```yaml\n").skip(1).collect();
+    assert!(!blocks.is_empty(), "no YAML in the README");
+    for block in blocks {
+        let block = block.split("```").next().expect("a closed block");
+        config::parse(block, &overrides()).unwrap_or_else(|problems| panic!("{problems}\n{block}"));
+    }
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let page = fs::read_to_string(root().join("docs/configuration.md")).expect("a page");
+    let raw = fs::read_to_string(root().join("loader/src/config/raw.rs")).expect("a source");
+    let own = raw.split("pub struct Loader").nth(1).expect("the loader's block");
+    let own = own.split("/// The `workflowConfig:` block").next().expect("the loader's blocks");
+    let mut checked = 0;
+    for line in own.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+        let Some((name, _)) = line.split_once(':') else { continue };
+        let mut words = name.split('_');
+        let first = words.next().expect("a word").to_owned();
+        let name = words.fold(first, |name, word| {
+            let (head, tail) = word.split_at(1);
+            name + &head.to_uppercase() + tail
+        });
+        let is_there = [format!("`{name}`"), format!(".{name}`"), format!("`{name}.")];
+        assert!(
+            is_there.iter().any(|text| page.contains(text)),
+            "`loader.{name}` is not documented"
+        );
+        checked += 1;
+    }
+    assert!(checked > 15, "only {checked} settings");
+}

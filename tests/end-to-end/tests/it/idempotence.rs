@@ -1,0 +1,83 @@
+//! What must not change: a second run, a second load, a load from the beginning.
+
+use schemas::Topic;
+use serde_json::json;
+
+use crate::world::{World, assert_same};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_writes_nothing() {
+    let world = World::with_sample_apps().await;
+    let first = world.extract(&[]).await;
+    let count = || Topic::STATE.map(|topic| world.broker.records(topic).len());
+    let before = count();
+    assert!(before.iter().all(|count| *count > 0), "{first}");
+
+    let second = world.extract(&[]).await;
+    assert_eq!(count(), before, "{second}");
+    assert_eq!(second["apps_unchanged"], json!(world.apps.len()), "{second}");
+    assert_eq!(second["apps_read"], json!(0), "{second}");
+
+    // Opening every app again comes to the same content.
+    let full = world.extract(&["--full"]).await;
+    assert_eq!(count(), before, "{full}");
+    assert_eq!(full["apps_read"], json!(world.apps.len()), "{full}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loading_again_changes_no_version() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    world.load(&[]).await;
+    let loaded = world.catalogue_snapshot();
+    let writes = world.catalogue_writes();
+    assert!(writes > 0);
+
+    // The same group: nothing is left to read.
+    world.load(&[]).await;
+    assert_same(&world.catalogue_snapshot(), &loaded);
+    assert_eq!(world.catalogue_writes(), writes);
+
+    // A new group reads everything from the beginning.
+    world.load(&["--set", "loader.groupId=another"]).await;
+    assert_same(&world.catalogue_snapshot(), &loaded);
+    assert_eq!(world.catalogue_writes(), writes, "a replay of unchanged events writes nothing");
+}
+
+/// Old servers, which have no hash to compare and other rules for nearly everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_server_version_is_loaded_twice_without_a_change() {
+    for version in
+        ["1.1.1", "1.2.0-SNAPSHOT", "1.2.5", "1.4.8", "1.8.12", "1.9.17", "1.12.6", "2.0.7"]
+    {
+        let world = World::with_sample_apps_on(version).await;
+        world.extract(&[]).await;
+        world.load(&[]).await;
+        assert_eq!(world.entities("dashboards").len(), world.apps.len(), "{version}");
+        let loaded = world.catalogue_snapshot();
+        world.load(&["--set", "loader.groupId=another"]).await;
+        assert_same(&world.catalogue_snapshot(), &loaded);
+    }
+}
+
+/// An app that is gone becomes tombstones, and is gone from the catalogue; the copy stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_app_is_deleted() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    world.load(&[]).await;
+    let (_, copy) = world.copy.clone().expect("the samples have a copy");
+    world.remove_app(&copy);
+    let report = world.extract(&[]).await;
+    assert_eq!(report["apps_deleted"], json!(1), "{report}");
+    world.load(&[]).await;
+    let dashboards = world.entities("dashboards");
+    assert!(!dashboards.contains_key(&copy));
+    assert_eq!(dashboards.len(), world.apps.len() - 1);
+    for kind in ["charts", "dashboard/datamodels"] {
+        let left: Vec<_> =
+            world.entities(kind).into_keys().filter(|name| name.starts_with(&copy)).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    assert!(world.broker.events(Topic::Charts).keys().all(|key| !key.contains(&copy)));
+}

@@ -1,0 +1,13 @@
+//! End-to-end tests: both stages as processes between simulators, over the mock cluster, or over the
+//! broker and registry named by `KAFKA_BOOTSTRAP` and `SCHEMA_REGISTRY_URL`.
+//!
+//! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
+//! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
+
+mod architecture;
+mod chain;
+mod consumers;
+mod crash;
+mod errors;
+mod idempotence;
+mod world;

@@ -1,0 +1,238 @@
+//! A site, a broker and a catalogue, and the stages between them.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use end_to_end::{
+    broker::Broker,
+    difference::differences,
+    expected::{self, Expected},
+    stage,
+};
+use openmetadata_simulator::{
+    Effect, Fault, OpenMetadata, Running as Catalogue, Settings as CatalogueSettings,
+};
+use qlik_simulator::{Bundle, Certificates, QlikSite, Running as Site, Settings as SiteSettings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Name of the service in all tests.
+const SERVICE: &str = "qlik_test";
+const CONNECTION: &str = "source.serviceConnection.config";
+
+/// Everything that a test needs.
+pub(crate) struct World {
+    /// Broker with topics of its own.
+    pub(crate) broker: Broker,
+    /// What must arrive, by app id.
+    pub(crate) apps: BTreeMap<String, Expected>,
+    /// An app and its copy under another id, where the apps have one.
+    pub(crate) copy: Option<(String, String)>,
+    /// Configuration of both stages.
+    pub(crate) config: PathBuf,
+    site: Site,
+    catalogue: Catalogue,
+    folder: TempDir,
+}
+
+impl World {
+    /// With the sample apps and a catalogue of the release that was recorded most.
+    pub(crate) async fn with_sample_apps() -> Self {
+        Self::with_sample_apps_on("1.12.6").await
+    }
+
+    /// With the sample apps and a catalogue of this release.
+    pub(crate) async fn with_sample_apps_on(release: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample-apps");
+        Self::start(&folder, release).await
+    }
+
+    /// With the bundles of a folder.
+    pub(crate) async fn with_apps(folder: &Path) -> Self {
+        Self::start(folder, "1.12.6").await
+    }
+
+    async fn start(apps: &Path, release: &str) -> Self {
+        let bundles = Bundle::load_folder(apps).expect("bundles");
+        let contents = expected::bundles(apps);
+        let mut expected_apps = BTreeMap::new();
+        let mut copy = None;
+        for bundle in &bundles {
+            let mut expected = expected::of_bundle(&contents[&bundle.name]);
+            expected.title = bundle.title();
+            for other in &bundle.site.copies {
+                let text = |key: &str| other[key].as_str().expect("copies have one").to_owned();
+                copy = Some((bundle.id(), text("id")));
+                let expected = Expected { title: text("title"), ..expected.clone() };
+                expected_apps.insert(text("id"), expected);
+            }
+            expected_apps.insert(bundle.id(), expected);
+        }
+        let settings = SiteSettings { apps: bundles, ..SiteSettings::default() };
+        let site = QlikSite::start(settings).await.expect("the site starts");
+        let release = release.parse().expect("a release");
+        let catalogue = OpenMetadata::start(CatalogueSettings::of_release(release)).await;
+        let catalogue = catalogue.expect("the catalogue starts");
+        let folder = TempDir::new().expect("a folder");
+        site.certificates().write_to(folder.path()).expect("certificates");
+        let broker = Broker::start();
+        let config = folder.path().join("config.yaml");
+        let text = configuration(&site, &broker, &catalogue, folder.path()).to_string();
+        fs::write(&config, text).expect("a configuration");
+        Self { broker, apps: expected_apps, copy, config, site, catalogue, folder }
+    }
+
+    /// Runs the extractor once, which must succeed, and returns its report.
+    pub(crate) async fn extract(&self, args: &[&str]) -> Value {
+        self.run("extractor", &[&["run", "--once"], args].concat()).await
+    }
+
+    /// Runs the loader to the end, which must succeed, and returns its report.
+    pub(crate) async fn load(&self, args: &[&str]) -> Value {
+        self.run("loader", &[&["run", "--until-end"], args].concat()).await
+    }
+
+    async fn run(&self, stage: &str, args: &[&str]) -> Value {
+        let report = self.folder.path().join(format!("{stage}.json"));
+        let path = report.to_str().expect("UTF-8");
+        let args = [args, &["--report", path]].concat();
+        let ended = stage::run(stage, &self.config, &args).await.with_code(0);
+        let text =
+            fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report\n{}", ended.stderr));
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Key of an app's dashboard event.
+    pub(crate) fn key(&self, app: &str) -> String {
+        format!("{SERVICE}/{app}")
+    }
+
+    /// Name of the service.
+    pub(crate) fn service(&self) -> &'static str {
+        SERVICE
+    }
+
+    /// A folder of this test's own.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Live entities of a kind by name, with everything that they are linked to.
+    pub(crate) fn entities(&self, kind: &str) -> BTreeMap<String, Value> {
+        let fields = match kind {
+            "dashboards" => "charts,dataModels,tags,project",
+            "charts" => "tags",
+            _ => "columns,tags",
+        };
+        let path = format!("/{kind}?limit=100000&fields={fields}");
+        let (status, answer) = self.catalogue.as_admin("GET", &path, None);
+        assert_eq!(status, 200, "{answer}");
+        let entities = answer["data"].as_array().expect("a list").iter();
+        entities
+            .map(|entity| (entity["name"].as_str().expect("a name").to_owned(), entity.clone()))
+            .collect()
+    }
+
+    /// Everything in the catalogue, ids and times masked.
+    pub(crate) fn catalogue_snapshot(&self) -> Value {
+        let mut catalogue = self.catalogue.catalogue();
+        // The simulated site listens on another port every time.
+        for service in
+            catalogue["entities"]["dashboardService"].as_array_mut().into_iter().flatten()
+        {
+            service["connection"] = Value::Null;
+        }
+        catalogue
+    }
+
+    /// Requests so far that write.
+    pub(crate) fn catalogue_writes(&self) -> u64 {
+        self.catalogue.writes()
+    }
+
+    /// Whether the catalogue answers every request with a web page.
+    pub(crate) fn html_catalogue(&self, on: bool) {
+        self.catalogue.faults().clear();
+        if on {
+            let fault = Fault { times: None, ..Fault::once(Effect::Html) };
+            self.catalogue.faults().add(fault).expect("a fault");
+        }
+    }
+
+    /// How long the catalogue waits before every answer.
+    pub(crate) fn slow_catalogue(&self, latency: Duration) {
+        self.catalogue.faults().set_latency(latency);
+    }
+
+    /// How long the engine works on every request.
+    pub(crate) fn slow_site(&self, latency: Duration) {
+        let latency = u64::try_from(latency.as_millis()).expect("short");
+        self.site.control().set_behaviour(|behaviour| behaviour.latencies.request_ms = latency);
+    }
+
+    /// Removes an app from the site.
+    pub(crate) fn remove_app(&self, id: &str) {
+        assert!(self.site.control().remove_app(id), "no app {id}");
+    }
+}
+
+fn configuration(site: &Site, broker: &Broker, catalogue: &Catalogue, folder: &Path) -> Value {
+    let certificate = |name: &str| folder.join(name).display().to_string();
+    json!({
+        "source": {
+            "type": "qliksense",
+            "serviceName": SERVICE,
+            "serviceConnection": {"config": {
+                "type": "QlikSense",
+                "hostPort": site.engine_url(),
+                "displayUrl": "https://qlik.example.com",
+                "certificates": {
+                    "clientCertificate": certificate("client.pem"),
+                    "clientKeyCertificate": certificate("client_key.pem"),
+                    "rootCertificate": certificate("root.pem"),
+                },
+                "userDirectory": "INTERNAL",
+                "userId": "sa_api",
+            }},
+            "sourceConfig": {"config": {"type": "DashboardMetadata", "includeOwners": true}},
+        },
+        "workflowConfig": {"openMetadataServerConfig": {
+            "hostPort": catalogue.url(),
+            "authProvider": "openmetadata",
+            "securityConfig": {"jwtToken": catalogue.token()},
+        }},
+        "kafka": broker.config(),
+        "extractor": {"repositoryUrl": site.qrs_url(), "connectTimeout": "10s"},
+        "loader": {},
+    })
+}
+
+/// Fails with the places where two catalogues differ.
+pub(crate) fn assert_same(left: &Value, right: &Value) {
+    let differences = differences(left, right);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Overrides that give the extractor the root certificate of another site.
+pub(crate) fn foreign_root(world: &World) -> Vec<String> {
+    let foreign = Certificates::shared("other.example.com").expect("certificates");
+    let path = world.folder().join("foreign-root.pem");
+    fs::write(&path, foreign.root_pem()).expect("written");
+    vec![format!("{CONNECTION}.certificates.rootCertificate={}", path.display())]
+}
+
+/// Overrides that give the extractor the client certificate of another site.
+pub(crate) fn foreign_client(world: &World) -> Vec<String> {
+    let foreign = Certificates::shared("other.example.com").expect("certificates");
+    let (client, key) = (world.folder().join("foreign.pem"), world.folder().join("foreign.key"));
+    fs::write(&client, foreign.client_pem()).expect("written");
+    fs::write(&key, foreign.client_key_pem()).expect("written");
+    vec![
+        format!("{CONNECTION}.certificates.clientCertificate={}", client.display()),
+        format!("{CONNECTION}.certificates.clientKeyCertificate={}", key.display()),
+    ]
+}

@@ -1,0 +1,9 @@
+//! The simulator from outside.
+
+mod catalogue;
+mod client;
+mod facts;
+mod faults;
+mod load;
+mod releases;
+mod two;
