@@ -6,8 +6,8 @@
 //! `model`, with `eval` for what the script computes and `sql` for what it passes to
 //! databases. [`analyse`] does that for several scripts and joins them through their `paths`.
 //!
-//! What decides nothing about values is no origin: conditions (`WHERE`, `HAVING`, the first
-//! argument of `If`), joins' and sort keys, the key of a mapping. Values of a join's key come from
+//! What only decides which rows or values are taken is no origin of a value: conditions (`WHERE`,
+//! `HAVING`, the first argument of `If`), sort keys, the key of a mapping with a default. Values of a join's key come from
 //! the side whose rows are all kept, in an outer join from both.
 //!
 //! Pure: no I/O, no clock; never fails, never panics; bounded by [`limits`].
@@ -32,4 +32,7 @@ pub use outcome::{
     Resolution, Source, SourceUse, Status, Store, Table,
 };
 pub use paths::{Connections, DataConnection, Normalised};
-pub use report::{Chain, ChainTable, Edge, End, Report, Script, analyse, analyse_one};
+pub use report::{
+    Chain, ChainTable, Context, Edge, End, Report, Script, analyse, analyse_one, analyse_one_with,
+    analyse_with,
+};

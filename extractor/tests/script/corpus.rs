@@ -6,6 +6,7 @@
 //! LOAD …
 //! --- log app
 //! --- include lib://x/y.qvs
+//! --- file lib://q/known from elsewhere.qvd
 //! --- connections
 //! {"qConnections": […]}
 //! --- expect
@@ -15,7 +16,7 @@
 
 use std::path::Path;
 
-use extractor::script::{Connections, Script, analyse};
+use extractor::script::{Connections, Context, Script, analyse_with};
 
 use crate::render;
 
@@ -92,7 +93,12 @@ fn run(case: &Case) -> String {
         let heading = format!("include {path}");
         case.sections.iter().find(|(name, _)| *name == heading).map(|(_, text)| text.clone())
     };
-    render::report(&analyse(&scripts, &connections, &includes))
+    let files = |path: &str| {
+        let fields = section(case, &format!("file {path}"));
+        (!fields.is_empty()).then(|| fields.split_whitespace().map(str::to_owned).collect())
+    };
+    let context = Context { connections: &connections, includes: &includes, files: &files };
+    render::report(&analyse_with(&scripts, &context))
 }
 
 fn difference(expected: &str, found: &str) -> String {

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use super::fork::{Fork, Next};
+use super::fork::{Fork, Next, Way};
 use super::looping::Loop;
 use super::{Machine, Value};
 use crate::script::eval;
@@ -119,7 +119,11 @@ impl Machine<'_> {
             Kind::Control(Control::Switch) => self.value(unit.arguments_of(raw)),
             _ => Value::Null,
         });
-        let mut ways: Vec<Option<usize>> = Vec::new();
+        let mut ways: Vec<Way> = Vec::new();
+        let mut add = |start: Option<usize>| {
+            let label = u16::try_from(ways.len()).unwrap_or(u16::MAX);
+            ways.push(Way { label, start });
+        };
         let mut texts: Vec<(String, Option<bool>)> = Vec::new();
         let mut complete = false;
         let mut at = index;
@@ -142,7 +146,7 @@ impl Machine<'_> {
                 _ => Some(false),
             };
             if truth != Some(false) {
-                ways.push(Some(at + 1));
+                add(Some(at + 1));
             }
             if truth == Some(true) {
                 complete = true;
@@ -154,24 +158,32 @@ impl Machine<'_> {
             }
         }
         if !complete {
-            ways.push(None);
+            add(None);
         }
-        let choice = hash(&texts);
+        let mut choice = hash(&texts);
         let mut end = link.end;
+        if let [yes, no] = ways.as_mut_slice()
+            && let Some((earlier, label, other)) = self.earlier_choice(unit, index)
+        {
+            choice = earlier;
+            yes.label = label;
+            no.label = other;
+        }
         if ways.len() > 1 {
             let taken = self.worlds.fixed.iter().find(|(known, _)| *known == choice);
-            match taken.and_then(|&(_, way)| ways.get(usize::from(way)).copied()) {
+            let taken = taken.and_then(|(_, label)| ways.iter().find(|way| way.label == *label));
+            match taken.copied() {
                 Some(way) => ways = vec![way],
                 None => self.drop_unlogged(unit, link.end, &mut ways),
             }
         }
         match ways.as_slice() {
-            [Some(start)] => {
+            [Way { start: Some(start), .. }] => {
                 let start = *start;
                 self.push_block(Block::Decided { end });
                 self.jump(start);
             }
-            [Some(start), ..] => {
+            [Way { start: Some(start), .. }, ..] => {
                 let start = *start;
                 let fork = self.fork(choice, ways);
                 self.push_block(Block::Fork { end, fork });
@@ -181,6 +193,28 @@ impl Machine<'_> {
                 end += 1;
                 self.jump(end);
             }
+        }
+    }
+
+    /// The earlier decision that decides this condition: a variable that its branches set is all
+    /// that the condition depends on. With the numbers of the branches that make it true and false.
+    fn earlier_choice(&self, unit: &Rc<Unit>, index: usize) -> Option<(u64, u16, u16)> {
+        let raw = unit.raws.get(index).filter(|raw| raw.kind == Kind::Control(Control::If))?;
+        let condition = without_then(unit.arguments_of(raw));
+        let truths = self.worlds.each(|| {
+            let expanded = expand::expand(condition, Comments::Drop, &self.view());
+            eval::condition(&expanded.text, &self.view())
+        });
+        match truths.as_slice() {
+            [(first, Some(a)), (second, Some(b))] if a != b => {
+                let (&[(choice, one)], &[(other, two)]) = (first.as_slice(), second.as_slice())
+                else {
+                    return None;
+                };
+                let (yes, no) = if *a { (one, two) } else { (two, one) };
+                (choice == other).then_some((choice, yes, no))
+            }
+            _ => None,
         }
     }
 

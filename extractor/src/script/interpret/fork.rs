@@ -7,12 +7,20 @@ use crate::script::limits;
 use crate::script::model::Flags;
 use crate::script::model::state::{Changes, Mark};
 
+/// A branch of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    /// Number by which the decision knows it.
+    pub(super) label: u16,
+    /// Where it starts; `None`: the way past all branches.
+    pub(super) start: Option<usize>,
+}
+
 /// A decision whose branches are each followed from the same state.
 #[derive(Debug)]
 pub(super) struct Fork {
-    pub(super) choice: u64,
-    /// Where each branch starts; `None`: the way past all of them.
-    ways: Vec<Option<usize>>,
+    choice: u64,
+    ways: Vec<Way>,
     /// The branch that is being followed.
     way: usize,
     /// `None` when forks are nested too deep: the branches are then followed one after another.
@@ -36,60 +44,53 @@ pub(super) enum Next {
 
 impl Machine<'_> {
     /// Starts a decision; the first branch is to be followed next.
-    pub(super) fn fork(&mut self, choice: u64, ways: Vec<Option<usize>>) -> Fork {
-        let deep = self.forks >= limits::MAX_FORKS;
+    pub(super) fn fork(&mut self, choice: u64, ways: Vec<Way>) -> Fork {
+        let isolated = self.forks < limits::MAX_FORKS;
         self.forks += 1;
-        let flags = self.state.flags.clone();
-        let start = (!deep).then(|| (self.state.mark(), flags));
         let fixed = self.worlds.fixed.len();
-        if !deep {
-            self.worlds.fixed.push((choice, 0));
+        let flags = self.state.flags.clone();
+        let mut fork =
+            Fork { choice, ways, way: 0, start: None, done: Vec::new(), fixed, isolated };
+        if isolated {
+            self.start_way(&mut fork, flags);
         }
-        Fork { choice, ways, way: 0, start, done: Vec::new(), fixed, isolated: !deep }
+        fork
+    }
+
+    fn start_way(&mut self, fork: &mut Fork, flags: Flags) {
+        fork.start = Some((self.state.mark(), flags));
+        if let Some(way) = fork.ways.get(fork.way) {
+            self.worlds.fixed.push((fork.choice, way.label));
+        }
     }
 
     /// Ends the branch that is being followed.
     pub(super) fn end_branch(&mut self, fork: &mut Fork, exited: bool) -> Next {
+        let mut exited = exited;
         loop {
-            self.worlds.fixed.truncate(fork.fixed);
-            if let Some((mark, flags)) = fork.start.take() {
-                let changes = self.state.take(mark, &flags);
-                if exited && fork.ways.get(fork.way).is_some_and(Option::is_some) {
+            let ended = fork.ways.get(fork.way).copied();
+            let mut flags = None;
+            if let Some((mark, before)) = fork.start.take() {
+                self.worlds.fixed.truncate(fork.fixed);
+                let changes = self.state.take(mark, &before);
+                if exited && ended.is_some_and(|way| way.start.is_some()) {
                     self.keep_stores(&changes);
-                } else {
-                    fork.done.push((u16::try_from(fork.way).unwrap_or(u16::MAX), changes));
+                } else if let Some(way) = ended {
+                    fork.done.push((way.label, changes));
                 }
-                fork.way += 1;
-                if let Some(way) = fork.ways.get(fork.way) {
-                    fork.start = Some((self.state.mark(), flags));
-                    self.worlds
-                        .fixed
-                        .push((fork.choice, u16::try_from(fork.way).unwrap_or(u16::MAX)));
-                    match way {
-                        Some(index) => return Next::Branch(*index),
-                        None => return self.end_empty(fork),
-                    }
-                }
-                return self.merge(fork);
+                flags = Some(before);
             }
-            // Followed one after another on one state.
             fork.way += 1;
-            match fork.ways.get(fork.way) {
-                Some(Some(index)) => return Next::Branch(*index),
-                Some(None) => {}
-                None => return self.merge(fork),
+            let Some(next) = fork.ways.get(fork.way).copied() else { return self.merge(fork) };
+            if let Some(flags) = flags {
+                self.start_way(fork, flags);
+            }
+            match next.start {
+                Some(index) => return Next::Branch(index),
+                // The way past all branches changes nothing.
+                None => exited = false,
             }
         }
-    }
-
-    /// The way past all branches changes nothing.
-    fn end_empty(&mut self, fork: &mut Fork) -> Next {
-        self.worlds.fixed.truncate(fork.fixed);
-        if let Some((mark, flags)) = fork.start.take() {
-            let changes = self.state.take(mark, &flags);
-            fork.done.push((u16::try_from(fork.way).unwrap_or(u16::MAX), changes));
-        }
-        self.merge(fork)
     }
 
     fn merge(&mut self, fork: &mut Fork) -> Next {
@@ -117,7 +118,11 @@ impl Machine<'_> {
         mut run: impl FnMut(&mut Self, usize),
     ) {
         let choice = super::control::hash(&worlds);
-        let mut fork = self.fork(choice, (0..worlds.len()).map(Some).collect());
+        let ways = (0..worlds.len()).map(|index| Way {
+            label: u16::try_from(index).unwrap_or(u16::MAX),
+            start: Some(index),
+        });
+        let mut fork = self.fork(choice, ways.collect());
         let mut index = 0;
         loop {
             let before = self.worlds.fixed.len();

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use super::control::Block;
+use super::fork::Way;
 use crate::script::lex::{Kind, Raw, Unit};
 use crate::script::statement;
 
@@ -36,7 +37,7 @@ impl Machine<'_> {
     }
 
     /// Leaves out branches that a complete log does not have.
-    pub(super) fn drop_unlogged(&self, unit: &Rc<Unit>, end: usize, ways: &mut Vec<Option<usize>>) {
+    pub(super) fn drop_unlogged(&self, unit: &Rc<Unit>, end: usize, ways: &mut Vec<Way>) {
         let Some(log) = self.input.log.filter(|log| log.is_complete()) else { return };
         let Some(frame) = self.frames.last().filter(|frame| frame.outer.is_none()) else { return };
         let executed = |start: usize| {
@@ -48,20 +49,21 @@ impl Machine<'_> {
             plain.peek()?;
             Some(plain.any(|raw| log.executed(raw.at.line, raw.last_line)))
         };
-        let taken: Vec<Option<bool>> = ways.iter().map(|way| way.and_then(&executed)).collect();
+        let taken: Vec<Option<bool>> =
+            ways.iter().map(|way| way.start.and_then(&executed)).collect();
         if !taken.contains(&Some(true)) {
             // Nothing of them was executed: the way past them, when there is one.
             let known =
-                ways.iter().zip(&taken).all(|(way, taken)| way.is_none() || taken.is_some());
-            if known && ways.contains(&None) {
-                ways.retain(Option::is_none);
+                ways.iter().zip(&taken).all(|(way, taken)| way.start.is_none() || taken.is_some());
+            if known && ways.iter().any(|way| way.start.is_none()) {
+                ways.retain(|way| way.start.is_none());
             }
             return;
         }
         let once = self.frames.len() == 1
             && !frame.blocks.iter().any(|block| matches!(block, Block::Loop { .. }));
         let mut taken = taken.into_iter();
-        ways.retain(|way| match (way, taken.next().flatten()) {
+        ways.retain(|way| match (way.start, taken.next().flatten()) {
             (Some(_), Some(executed)) => executed,
             (Some(_), None) => true,
             (None, _) => !once,

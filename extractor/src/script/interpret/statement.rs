@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::fork::Next;
+use super::fork::{Next, Way};
 use super::{Machine, Pending, Site};
 use crate::script::expand::{self, Comments, Expanded};
 use crate::script::lex::{Kind, Raw, Unit};
@@ -140,7 +140,9 @@ impl Machine<'_> {
             Some(false) => {}
             None => {
                 let choice = super::control::hash(&(text, self.site.at.line));
-                let mut fork = self.fork(choice, vec![Some(0), None]);
+                let runs = Way { label: 0, start: Some(0) };
+                let skips = Way { label: 1, start: None };
+                let mut fork = self.fork(choice, vec![runs, skips]);
                 self.inline_forks += 1;
                 self.perform(parsed);
                 self.inline_forks -= 1;

@@ -236,6 +236,9 @@ impl State {
             let mut alternatives: Vec<(Vec<Choice>, Value)> = Vec::new();
             for (way, variable) in &ways {
                 for (guard, value) in variable.alternatives.iter() {
+                    if guard.iter().any(|&(known, label)| known == choice && label != *way) {
+                        continue; // Of another branch of this very decision.
+                    }
                     let mut guard = guard.clone();
                     if !guard.iter().any(|&(known, _)| known == choice) {
                         guard.push((choice, *way));

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::script::interpret::Known;
 use crate::script::outcome::{App, Field, Source};
 use crate::script::paths::{base_name, glob};
 
@@ -111,8 +110,9 @@ impl Files {
     }
 }
 
-impl Known for Files {
-    fn fields(&self, path: &str) -> Option<Vec<String>> {
+impl Files {
+    /// Fields of what is stored under a path, or under the paths that a pattern meets.
+    pub(super) fn fields(&self, path: &str) -> Option<Vec<String>> {
         let mut all: Vec<String> = Vec::new();
         let mut seen = HashSet::new();
         let paths = self.paths(path);
@@ -129,7 +129,8 @@ impl Known for Files {
         Some(all)
     }
 
-    fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>> {
+    /// Tables of an app and their fields.
+    pub(super) fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>> {
         self.tables.get(self.app_index(id)?).cloned()
     }
 }

@@ -43,8 +43,35 @@ pub struct Report {
 /// apps is resolved to its ends; a longer one keeps `*` for the fields that nobody names.
 const MAX_ROUNDS: usize = 16;
 
-/// Analyses scripts together. `includes` gives the text of an included file by its path as the
-/// script writes it, variables expanded.
+/// What scripts are analysed with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The site's data connections.
+    pub connections: &'a Connections,
+    /// Text of an included file by its path as the script writes it, variables expanded.
+    pub includes: &'a dyn Fn(&str) -> Option<String>,
+    /// Fields of a file that none of the scripts stores, by its normalised path: what is known of
+    /// it from elsewhere. The name `*` among them says that there are more.
+    pub files: &'a dyn Fn(&str) -> Option<Vec<String>>,
+}
+
+impl<'a> Context<'a> {
+    /// Connections alone: no included file and no other file is known.
+    #[must_use]
+    pub fn new(connections: &'a Connections) -> Self {
+        Self { connections, includes: &|_| None, files: &|_| None }
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// Analyses scripts together: each is told what the others store in the files that it reads.
+/// `includes` gives the text of an included file by its path as the script writes it, variables
+/// expanded.
 ///
 /// Never fails: what is not understood is a diagnostic of its app.
 #[must_use]
@@ -53,7 +80,13 @@ pub fn analyse(
     connections: &Connections,
     includes: &dyn Fn(&str) -> Option<String>,
 ) -> Report {
-    let (apps, files) = follow_all(scripts, connections, includes);
+    analyse_with(scripts, &Context { includes, ..Context::new(connections) })
+}
+
+/// As [`analyse`], with all that can be known of the scripts' surroundings.
+#[must_use]
+pub fn analyse_with(scripts: &[Script<'_>], context: &Context<'_>) -> Report {
+    let (apps, files) = follow_all(scripts, context);
     let chain = chain::follow(&apps, &files);
     Report { apps, chain }
 }
@@ -65,40 +98,41 @@ pub fn analyse_one(
     connections: &Connections,
     includes: &dyn Fn(&str) -> Option<String>,
 ) -> App {
-    let (mut apps, _) = follow_all(std::slice::from_ref(script), connections, includes);
+    analyse_one_with(script, &Context { includes, ..Context::new(connections) })
+}
+
+/// As [`analyse_one`], with all that can be known of the script's surroundings.
+#[must_use]
+pub fn analyse_one_with(script: &Script<'_>, context: &Context<'_>) -> App {
+    let (mut apps, _) = follow_all(std::slice::from_ref(script), context);
     apps.pop().map(|(_, app)| app).unwrap_or_default()
 }
 
 /// Follows every script, and again those that others tell something of what they read.
-fn follow_all(
-    scripts: &[Script<'_>],
-    connections: &Connections,
-    includes: &dyn Fn(&str) -> Option<String>,
-) -> (Vec<(String, App)>, Files) {
+fn follow_all(scripts: &[Script<'_>], context: &Context<'_>) -> (Vec<(String, App)>, Files) {
     let logs: Vec<Option<Log>> = scripts.iter().map(|script| script.log.map(Log::read)).collect();
     let mut apps: Vec<(String, App)> =
         scripts.iter().map(|script| (script.name.to_owned(), App::default())).collect();
     let mut told: Vec<Option<u64>> = vec![None; scripts.len()];
     let mut files = Files::new(&apps);
     for _ in 0..MAX_ROUNDS {
+        let known = Told { files: &files, context };
         let mut again = false;
         for (index, script) in scripts.iter().enumerate() {
             let Some((_, app)) = apps.get(index) else { continue };
-            let now = told_to(app, &files);
-            if told.get(index) == Some(&Some(now)) {
+            if told.get(index) == Some(&Some(known.hash(app))) {
                 continue;
             }
-            let input = Input {
+            let app = interpret::run(Input {
                 text: script.text,
                 log: logs.get(index).and_then(Option::as_ref),
-                connections,
-                includes,
-                known: &files,
+                connections: context.connections,
+                includes: context.includes,
+                known: &known,
                 variables: script.variables,
-            };
-            let app = interpret::run(input);
+            });
             if let Some(told) = told.get_mut(index) {
-                *told = Some(told_to(&app, &files));
+                *told = Some(known.hash(&app));
             }
             if let Some(slot) = apps.get_mut(index) {
                 again |= slot.1 != app;
@@ -113,6 +147,37 @@ fn follow_all(
     (apps, files)
 }
 
+/// What the other scripts, and others than scripts, say of files and apps.
+struct Told<'a> {
+    files: &'a Files,
+    context: &'a Context<'a>,
+}
+
+impl Known for Told<'_> {
+    fn fields(&self, path: &str) -> Option<Vec<String>> {
+        self.files.fields(path).or_else(|| (self.context.files)(path))
+    }
+
+    fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>> {
+        self.files.app(id)
+    }
+}
+
+impl Told<'_> {
+    /// Hash of all that is said of what an app reads.
+    fn hash(&self, app: &App) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for source in &app.sources {
+            match source {
+                Source::File { normalised, .. } => self.fields(normalised).hash(&mut hasher),
+                Source::App { id } => self.app(id).hash(&mut hasher),
+                Source::Table { .. } | Source::Connection { .. } => {}
+            }
+        }
+        hasher.finish()
+    }
+}
+
 /// Whether an app may read what it stores itself.
 fn reads_own_files(app: &App) -> bool {
     let stored: HashSet<&str> = app.stores.iter().map(|store| store.normalised.as_str()).collect();
@@ -125,17 +190,4 @@ fn reads_own_files(app: &App) -> bool {
         Source::App { .. } => true,
         Source::Table { .. } | Source::Connection { .. } => false,
     }) || stored.iter().any(|path| glob::is_unresolved(path))
-}
-
-/// Hash of what the other scripts say of the files and apps that an app reads.
-fn told_to(app: &App, files: &Files) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for source in &app.sources {
-        match source {
-            Source::File { normalised, .. } => files.fields(normalised).hash(&mut hasher),
-            Source::App { id } => files.app(id).hash(&mut hasher),
-            Source::Table { .. } | Source::Connection { .. } => {}
-        }
-    }
-    hasher.finish()
 }
