@@ -95,7 +95,7 @@ fn gaps(content: &AppContent) -> Gaps {
     Gaps {
         data_model: matches!(content.data_model, DataModelSource::Unreadable { .. }),
         objects: content.unreadable.iter().map(|object| object.id.clone()).collect(),
-        listed: false,
+        described: false,
         passing: !content.unreadable.is_empty(),
     }
 }
@@ -110,11 +110,6 @@ pub(crate) fn scoped(scope: &Scope, mut entry: AppEntry) -> AppEntry {
         entry.custom_properties.clear();
     }
     entry
-}
-
-/// Hash of everything that the site's lists say of an app, times included.
-pub(crate) fn listed_hash(entry: &AppEntry) -> String {
-    hash::hex128(format!("{entry:?}").as_bytes())
 }
 
 /// Whether the filters let an app through.

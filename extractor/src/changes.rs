@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use schemas::{
-    Event, Topic,
-    event::Dashboard,
-    key::{self, Parts},
-};
+use schemas::{Event, Topic, event::Dashboard, key};
 
-use crate::state::{AppState, Known, parse_hash};
+use crate::state::{AppState, Known, Marker, Place, key_hash, parse_hash};
 
 /// Changes of one app. Everything else is confirmed before the dashboard event is written.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// New and changed events other than the dashboard, with their content hashes.
     pub upserts: Vec<(Event, String)>,
-    /// Published records that are gone.
-    pub deletes: Vec<Deleted>,
+    /// Published records that are gone; their keys are read again from where they lie.
+    pub deletes: Vec<Place>,
     /// The dashboard event with its content hash, when it has to be written.
     pub dashboard: Option<(Event, String)>,
     /// The same, to be written as not settled before anything else: the published marker already has
@@ -26,15 +22,13 @@ pub struct Changes {
     pub unchanged: Vec<Topic>,
 }
 
-/// A published record that is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deleted {
-    /// Topic.
-    pub topic: Topic,
-    /// Key.
-    pub key: String,
-    /// Where the record lies; `None` for the dashboard.
-    pub known: Option<Known>,
+/// What of an app that is gone becomes tombstones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vanished {
+    /// Key of its dashboard event.
+    pub dashboard: Option<String>,
+    /// Its other records; their keys are read again from where they lie.
+    pub records: Vec<Place>,
 }
 
 /// Which kinds of vanished records become tombstones.
@@ -60,6 +54,14 @@ impl Deletable {
             Topic::Runs | Topic::DeadLetters => false,
         }
     }
+
+    /// Places of those records that may be deleted, in the topics' order.
+    fn places(self, records: impl Iterator<Item = Known>) -> Vec<Place> {
+        let places = records.map(|known| known.place).filter(|place| self.allows(place.topic()));
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
+        places
+    }
 }
 
 /// Headers of an app's dashboard event that say when the app need not be opened.
@@ -67,8 +69,10 @@ impl Deletable {
 pub struct Settled {
     /// Extractor version and options.
     pub fingerprint: String,
-    /// What the site's lists say of the app.
+    /// What the site's lists say that the app must be opened for.
     pub listed_hash: String,
+    /// What the site tells of the app without opening it; `None` when it did not.
+    pub described_hash: Option<String>,
 }
 
 impl Settled {
@@ -78,6 +82,21 @@ impl Settled {
     pub fn unsettled(mut self) -> Self {
         self.fingerprint.push_str(" (unsettled)");
         self
+    }
+
+    /// Whether the marker was written for an app with these times, by the same extractor with the same
+    /// options: then the app need not be opened.
+    #[must_use]
+    pub fn is_opened(&self, marker: &Marker) -> bool {
+        marker.fingerprint != 0
+            && marker.fingerprint == parse_hash(&self.fingerprint)
+            && marker.listed == parse_hash(&self.listed_hash)
+    }
+
+    /// Whether the marker's event says what the site tells now, or the site tells nothing.
+    #[must_use]
+    pub fn is_described(&self, marker: &Marker) -> bool {
+        self.described_hash.as_ref().is_none_or(|hash| marker.described == parse_hash(hash))
     }
 }
 
@@ -89,7 +108,7 @@ pub struct Gaps {
     /// Ids of objects.
     pub objects: BTreeSet<String>,
     /// What only the repository tells: owner, tags, custom properties.
-    pub listed: bool,
+    pub described: bool,
     /// Whether it may be readable at another time.
     pub passing: bool,
 }
@@ -98,7 +117,7 @@ impl Gaps {
     /// Whether there are any.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.data_model || self.listed || !self.objects.is_empty()
+        self.data_model || self.described || !self.objects.is_empty()
     }
 }
 
@@ -107,7 +126,10 @@ pub fn carry_over(dashboard: &mut Dashboard, published: Dashboard, gaps: &Gaps) 
     if gaps.data_model {
         dashboard.data_model_keys = published.data_model_keys;
     }
-    if gaps.listed {
+    if gaps.described {
+        if dashboard.project.is_none() && dashboard.published != Some(false) {
+            dashboard.project = published.project;
+        }
         dashboard.owner = published.owner;
         dashboard.tags = published.tags;
         dashboard.custom_properties = published.custom_properties;
@@ -134,27 +156,25 @@ pub fn of_app(
     let mut seen = BTreeSet::new();
     for event in others {
         let (topic, key) = (event.topic(), event.key());
-        let rest = key::parse(service, &key).map_or("", |parts| parts.rest);
-        let id = (topic, Box::from(rest));
+        let id = key_hash(topic, key::parse(service, &key).map_or("", |parts| parts.rest));
         // Two events of one key would overwrite each other on the topic; the first is kept.
-        if !seen.insert(id.clone()) {
+        if !seen.insert(id) {
             continue;
         }
         let hash = event.content_hash();
-        if known.records.get(&id).is_some_and(|known| known.hash == parse_hash(&hash)) {
+        if known.record(id).is_some_and(|known| known.hash == parse_hash(&hash)) {
             changes.unchanged.push(topic);
         } else {
             changes.upserts.push((event, hash));
         }
     }
-    let app_id = key_parts(service, &dashboard.key()).to_owned();
-    let gone = known.records.iter().filter(|(id, _)| !seen.contains(*id) && deletable.allows(id.0));
-    changes.deletes = gone.map(|(id, known)| deleted(service, &app_id, id, *known)).collect();
+    let gone = known.records().filter(|known| !seen.contains(&known.key));
+    changes.deletes = deletable.places(gone);
     let hash = dashboard.content_hash();
     let is_published = known.dashboard.as_ref().is_some_and(|marker| {
         marker.hash == parse_hash(&hash)
-            && *marker.fingerprint == *settled.fingerprint
-            && marker.listed == parse_hash(&settled.listed_hash)
+            && settled.is_opened(marker)
+            && settled.is_described(marker)
     });
     let is_complete = changes.upserts.is_empty() && changes.deletes.is_empty();
     match (is_published, is_complete) {
@@ -168,31 +188,37 @@ pub fn of_app(
     changes
 }
 
-/// Tombstones of an app that is gone: the dashboard's is the last, as its event is.
+/// The dashboard event of an app that was not opened, written again with what lists tell now; its
+/// content is `dashboard`. The rest of the app stays as it is published, so the marker stays valid.
+#[must_use]
+pub fn of_described_app(known: &AppState, dashboard: Event, settled: &Settled) -> Changes {
+    let hash = dashboard.content_hash();
+    let is_published = known
+        .dashboard
+        .as_ref()
+        .is_some_and(|marker| marker.hash == parse_hash(&hash) && settled.is_described(marker));
+    let mut changes = Changes::default();
+    if is_published {
+        changes.unchanged.push(Topic::Dashboards);
+    } else {
+        changes.dashboard = Some((dashboard, hash));
+    }
+    changes
+}
+
+/// What becomes tombstones of an app that is gone; `None` when the configuration keeps it all.
 #[must_use]
 pub fn of_vanished_app(
     service: &str,
     app_id: &str,
     known: &AppState,
     deletable: Deletable,
-) -> Vec<Deleted> {
-    let records = known.records.iter().filter(|(id, _)| deletable.allows(id.0));
-    let mut deletes: Vec<_> =
-        records.map(|(id, known)| deleted(service, app_id, id, *known)).collect();
-    if deletable.dashboards && known.dashboard.is_some() {
-        let key = key::dashboard(service, app_id);
-        deletes.push(Deleted { topic: Topic::Dashboards, key, known: None });
-    }
-    deletes
-}
-
-fn deleted(service: &str, app_id: &str, id: &(Topic, Box<str>), known: Known) -> Deleted {
-    let key = format!("{service}/{app_id}/{}", id.1);
-    Deleted { topic: id.0, key, known: Some(known) }
-}
-
-fn key_parts<'a>(service: &str, key: &'a str) -> &'a str {
-    key::parse(service, key).map_or("", |Parts { app_id, .. }| app_id)
+) -> Option<Vanished> {
+    let records = deletable.places(known.records());
+    let dashboard = (deletable.dashboards && known.dashboard.is_some())
+        .then(|| key::dashboard(service, app_id));
+    let vanished = Vanished { dashboard, records };
+    (vanished != Vanished::default()).then_some(vanished)
 }
 
 #[cfg(test)]
@@ -200,8 +226,6 @@ mod tests {
     use schemas::event::{Chart, Dashboard, DataModel};
 
     use super::*;
-    use crate::state::Marker;
-
     const ALL: Deletable =
         Deletable { dashboards: true, charts: true, data_models: true, lineage: true };
 
@@ -225,7 +249,11 @@ mod tests {
     }
 
     fn settled(fingerprint: &str) -> Settled {
-        Settled { fingerprint: fingerprint.into(), listed_hash: "0a".into() }
+        Settled {
+            fingerprint: fingerprint.into(),
+            listed_hash: "0a".into(),
+            described_hash: Some("0b".into()),
+        }
     }
 
     fn table(name: &str) -> Event {
@@ -238,32 +266,31 @@ mod tests {
     }
 
     fn published(dashboard: &Event, others: &[Event], fingerprint: &str) -> AppState {
-        let known = |event: &Event| Known {
-            hash: parse_hash(&event.content_hash()),
-            partition: 0,
-            offset: 0,
-        };
-        let record = |event: &Event| {
+        let mut app = AppState::default();
+        for (offset, event) in (0..).zip(others) {
             let key = event.key();
             let rest = key::parse("s", &key).expect("key").rest;
-            ((event.topic(), Box::from(rest)), known(event))
-        };
-        AppState {
-            records: others.iter().map(record).collect(),
-            dashboard: Some(Marker {
-                hash: parse_hash(&dashboard.content_hash()),
-                fingerprint: fingerprint.into(),
-                listed: 0x0a,
-                ..Marker::default()
-            }),
+            app.insert(Known {
+                hash: parse_hash(&event.content_hash()),
+                key: key_hash(event.topic(), rest),
+                place: Place::new(event.topic(), 0, offset),
+            });
         }
+        app.dashboard = Some(Marker {
+            hash: parse_hash(&dashboard.content_hash()),
+            fingerprint: parse_hash(fingerprint),
+            listed: 0x0a,
+            described: 0x0b,
+            place: Place::new(Topic::Dashboards, 0, 0),
+        });
+        app
     }
 
     #[test]
     fn nothing_new_writes_nothing() {
         let others = vec![chart("c", "1"), table("t")];
-        let known = published(&dashboard("x"), &others, "f");
-        let changes = of_app("s", &known, dashboard("x"), others, &settled("f"), ALL);
+        let known = published(&dashboard("x"), &others, "0f");
+        let changes = of_app("s", &known, dashboard("x"), others, &settled("0f"), ALL);
         assert!(
             changes.upserts.is_empty() && changes.deletes.is_empty() && changes.dashboard.is_none()
         );
@@ -273,38 +300,36 @@ mod tests {
     #[test]
     fn changed_new_and_gone_records_are_found() {
         let known =
-            published(&dashboard("x"), &[chart("c", "1"), chart("gone", "1"), table("t/u")], "f");
+            published(&dashboard("x"), &[chart("c", "1"), chart("gone", "1"), table("t/u")], "0f");
         let changes = of_app(
             "s",
             &known,
             dashboard("y"),
             vec![chart("c", "2"), chart("new", "1"), table("t/u")],
-            &settled("f"),
+            &settled("0f"),
             ALL,
         );
         let keys: Vec<_> = changes.upserts.iter().map(|(event, _)| event.key()).collect();
         assert_eq!(keys, ["s/a/c", "s/a/new"]);
-        let gone: Vec<_> = changes.deletes.iter().map(|deleted| deleted.key.as_str()).collect();
-        assert_eq!(gone, ["s/a/gone"]);
+        assert_eq!(changes.deletes, [Place::new(Topic::Charts, 0, 1)]);
         assert!(changes.dashboard.is_some());
     }
 
     #[test]
     fn a_valid_marker_is_taken_back_before_anything_changes() {
-        let known = published(&dashboard("x"), &[chart("gone", "1")], "f");
-        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("f"), ALL);
+        let known = published(&dashboard("x"), &[chart("gone", "1")], "0f");
+        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("0f"), ALL);
         assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
-        let changes = of_app("s", &known, dashboard("y"), vec![], &settled("f"), ALL);
+        let changes = of_app("s", &known, dashboard("y"), vec![], &settled("0f"), ALL);
         assert!(changes.unsettle.is_none() && changes.dashboard.is_some());
     }
 
     #[test]
     fn what_could_not_be_read_is_not_deleted() {
-        let known = published(&dashboard("x"), &[table("t"), chart("c", "1")], "f");
+        let known = published(&dashboard("x"), &[table("t"), chart("c", "1")], "0f");
         let deletable = Deletable { data_models: false, ..ALL };
-        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("f"), deletable);
-        let gone: Vec<_> = changes.deletes.iter().map(|deleted| deleted.topic).collect();
-        assert_eq!(gone, [Topic::Charts]);
+        let changes = of_app("s", &known, dashboard("x"), vec![], &settled("0f"), deletable);
+        assert_eq!(changes.deletes, [Place::new(Topic::Charts, 0, 1)]);
     }
 
     #[test]
@@ -328,23 +353,43 @@ mod tests {
         };
         check(Gaps::default(), 0, 0, &["1"]);
         check(Gaps { data_model: true, ..Gaps::default() }, 0, 1, &["1"]);
-        check(Gaps { listed: true, ..Gaps::default() }, 1, 0, &["1"]);
+        check(Gaps { described: true, ..Gaps::default() }, 1, 0, &["1"]);
         check(Gaps { objects: ["2".to_owned()].into(), ..Gaps::default() }, 0, 0, &["1", "2"]);
     }
 
     #[test]
     fn a_new_fingerprint_moves_the_marker() {
-        let known = published(&dashboard("x"), &[], "old");
+        let known = published(&dashboard("x"), &[], "01d");
         assert!(
-            of_app("s", &known, dashboard("x"), vec![], &settled("new"), ALL).dashboard.is_some()
+            of_app("s", &known, dashboard("x"), vec![], &settled("0e"), ALL).dashboard.is_some()
         );
     }
 
     #[test]
-    fn a_vanished_app_ends_with_its_dashboard() {
-        let known = published(&dashboard("x"), &[chart("c", "1"), table("t")], "f");
-        let deletes = of_vanished_app("s", "a", &known, ALL);
-        let topics: Vec<_> = deletes.iter().map(|deleted| deleted.topic).collect();
-        assert_eq!(topics, [Topic::Charts, Topic::DataModels, Topic::Dashboards]);
+    fn a_vanished_app_goes_whole_unless_it_is_kept() {
+        let known = published(&dashboard("x"), &[chart("c", "1"), table("t")], "0f");
+        let vanished = of_vanished_app("s", "a", &known, ALL).expect("something");
+        let topics: Vec<_> = vanished.records.iter().map(|place| place.topic()).collect();
+        assert_eq!(topics, [Topic::Charts, Topic::DataModels]);
+        assert_eq!(vanished.dashboard.as_deref(), Some("s/a"));
+        let nothing =
+            Deletable { dashboards: false, charts: false, data_models: false, lineage: false };
+        assert_eq!(of_vanished_app("s", "a", &known, nothing), None);
+    }
+
+    #[test]
+    fn a_described_app_is_written_when_something_is_told_anew() {
+        let known = published(&dashboard("x"), &[], "0f");
+        let check = |title: &str, described: Option<&str>, written: bool| {
+            let settled = Settled { described_hash: described.map(str::to_owned), ..settled("0f") };
+            let changes = of_described_app(&known, dashboard(title), &settled);
+            assert_eq!(changes.dashboard.is_some(), written, "{title} {described:?}");
+            assert!(changes.deletes.is_empty() && changes.unsettle.is_none());
+        };
+        check("x", Some("0b"), false);
+        check("x", None, false);
+        check("y", Some("0b"), true);
+        // The header has to move although the event does not.
+        check("x", Some("0c"), true);
     }
 }

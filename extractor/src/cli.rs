@@ -71,14 +71,18 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Run once and exit; the default unless `extractor.schedule` is set.
-    #[arg(long, conflicts_with_all = ["every", "cron"])]
+    #[arg(long, conflicts_with_all = ["every", "cron", "follow"])]
     pub once: bool,
     /// Run again and again, this long after the start of the last run (`15m`).
-    #[arg(long, value_name = "TIME", conflicts_with = "cron", value_parser = every)]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["cron", "follow"], value_parser = every)]
     pub every: Option<Schedule>,
     /// Run at the times of a cron expression (`"0 3 * * *"`, UTC, or with a time zone at its end).
-    #[arg(long, value_name = "EXPRESSION", value_parser = cron)]
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "follow", value_parser = cron)]
     pub cron: Option<Schedule>,
+    /// Run once over the whole site, then read each app within seconds after it changed, as the site's
+    /// change feed tells.
+    #[arg(long)]
+    pub follow: bool,
     /// Open every app, even those whose times have not moved; with a schedule, in the first run.
     #[arg(long)]
     pub full: bool,
@@ -97,6 +101,8 @@ impl RunArgs {
     pub fn schedule(&self) -> Option<Schedule> {
         if self.once {
             Some(Schedule::Once)
+        } else if self.follow {
+            Some(Schedule::Follow)
         } else {
             self.every.clone().or_else(|| self.cron.clone())
         }
@@ -160,7 +166,7 @@ pub enum SchemasCommand {
 fn every(text: &str) -> Result<Schedule, String> {
     match text.parse()? {
         schedule @ Schedule::Every(_) => Ok(schedule),
-        Schedule::Once | Schedule::Cron(_) => {
+        Schedule::Once | Schedule::Follow | Schedule::Cron(_) => {
             Err("expected a length of time such as `15m`".to_owned())
         }
     }
@@ -169,7 +175,7 @@ fn every(text: &str) -> Result<Schedule, String> {
 fn cron(text: &str) -> Result<Schedule, String> {
     match text.parse()? {
         schedule @ Schedule::Cron(_) => Ok(schedule),
-        Schedule::Once | Schedule::Every(_) => {
+        Schedule::Once | Schedule::Follow | Schedule::Every(_) => {
             Err("expected a cron expression such as `0 3 * * *`".to_owned())
         }
     }

@@ -20,12 +20,15 @@ use crate::{
     check,
     cli::{Cli, Command, Global, LineageArgs, PlanArgs, RunArgs, SchemasCommand},
     config::{self, Needs, Schedule, Settings},
-    error_chain, kafka, lineage,
+    error_chain,
+    follow::{Follower, Kind},
+    kafka, lineage,
     pipeline::{self, Mode},
     qlik::Site,
     report::Report,
     runtime::{
         admin::{self, Readiness},
+        metrics::Metrics,
         shutdown, telemetry,
     },
     wire,
@@ -80,8 +83,10 @@ async fn run(global: &Global, args: &RunArgs) -> u8 {
         Err(error) => return failed(exit::UNREACHABLE, &error),
     };
     let readiness = Readiness::default();
+    let metrics = Metrics::new(&site);
     if let Some(address) = settings.run.admin_address
-        && let Err(error) = admin::serve(address, readiness.clone(), cancel.clone()).await
+        && let Err(error) =
+            admin::serve(address, readiness.clone(), metrics.clone(), cancel.clone()).await
     {
         complain(&format!(
             "error: failed to listen on `extractor.adminAddress` {address}: {error}"
@@ -90,21 +95,69 @@ async fn run(global: &Global, args: &RunArgs) -> u8 {
     }
     let schedule = args.schedule().unwrap_or_else(|| settings.run.schedule.clone());
     // For the first run only: what was typed once is not meant for every night to come.
-    let mut mode = Mode { full: args.full, allow_deletions: args.allow_deletions };
+    let mut mode =
+        Mode { full: args.full, allow_deletions: args.allow_deletions, ..Mode::default() };
+    let watch = Watch { metrics, readiness, cancel };
+    if matches!(schedule, Schedule::Follow) {
+        return follow(&settings, kafka, &site, mode, args.report.as_ref(), &watch).await;
+    }
     loop {
         let started = Instant::now();
-        let code = run_once(&settings, kafka, &site, mode, args.report.as_ref(), &cancel).await;
+        let code = run_once(&settings, kafka, &site, mode, args.report.as_ref(), &watch).await;
         mode = Mode::default();
         // An app that cannot be read does not make the extractor unready; a site that cannot be does.
-        readiness.set(code <= exit::INCOMPLETE);
+        watch.readiness.set(code <= exit::INCOMPLETE);
         let Some(wait) = until_next(&schedule, started) else { return code };
-        if cancel.is_cancelled() {
+        if watch.cancel.is_cancelled() {
             return exit::COMPLETE;
         }
         info!(seconds = wait.as_secs(), "waiting for the next run");
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = cancel.cancelled() => return exit::COMPLETE,
+            () = watch.cancel.cancelled() => return exit::COMPLETE,
+        }
+    }
+}
+
+/// How a run is watched and stopped.
+struct Watch {
+    metrics: Metrics,
+    readiness: Readiness,
+    cancel: CancellationToken,
+}
+
+/// Runs until a signal.
+async fn follow(
+    settings: &Settings,
+    kafka: &Kafka,
+    site: &Site,
+    mode: Mode,
+    report: Option<&PathBuf>,
+    watch: &Watch,
+) -> u8 {
+    let finished = |done: &Report, kind: Kind| {
+        match kind {
+            Kind::Scan => complain(&done.table()),
+            Kind::Changes => info!(
+                read = done.apps_read,
+                described = done.apps_described,
+                deleted = done.apps_deleted,
+                failed = done.failed_count(),
+                "followed changes"
+            ),
+        }
+        write_report(done, report);
+    };
+    let Watch { metrics, readiness, cancel } = watch;
+    let mut follower = Follower::new(settings, kafka, site, metrics, readiness, cancel, &finished);
+    tokio::select! {
+        result = follower.run(mode) => match result {
+            Ok(()) => exit::COMPLETE,
+            Err(error) => failed(exit::USAGE, &error),
+        },
+        () = overdue(cancel, settings.run.shutdown_deadline) => {
+            warn!("the shutdown deadline has passed; what was not confirmed is read again by the next run");
+            exit::COMPLETE
         }
     }
 }
@@ -115,9 +168,10 @@ async fn run_once(
     site: &Site,
     mode: Mode,
     report: Option<&PathBuf>,
-    cancel: &CancellationToken,
+    watch: &Watch,
 ) -> u8 {
-    let running = pipeline::run(settings, kafka, site, mode, cancel);
+    let cancel = &watch.cancel;
+    let running = pipeline::run(settings, kafka, site, mode, &watch.metrics, cancel);
     tokio::pin!(running);
     let result = tokio::select! {
         result = &mut running => result,
@@ -261,7 +315,7 @@ fn load(global: &Global, needs: Needs) -> Result<Settings, Problems> {
 /// Time until the next run; `None` when there is none.
 fn until_next(schedule: &Schedule, started: Instant) -> Option<Duration> {
     match schedule {
-        Schedule::Once => None,
+        Schedule::Once | Schedule::Follow => None,
         Schedule::Every(period) => Some(period.saturating_sub(started.elapsed())),
         Schedule::Cron(cron) => {
             let now = jiff::Timestamp::now();

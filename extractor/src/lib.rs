@@ -14,8 +14,10 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod expression;
+mod follow;
 pub mod kafka;
 pub mod lineage;
+mod listed;
 pub mod map;
 pub mod pipeline;
 mod progress;
@@ -25,6 +27,7 @@ pub mod report;
 pub mod runtime;
 pub mod script;
 pub mod state;
+mod topics;
 mod wire;
 mod writer;
 

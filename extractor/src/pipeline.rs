@@ -14,19 +14,20 @@ use schemas::{
     json,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     app::{self, Failure, VERSION},
-    changes::{self, Deletable, Gaps, Settled},
+    changes::{self, Deletable, Gaps, Settled, Vanished},
     config::Settings,
-    error_chain,
-    kafka::{self, Publisher},
+    error_chain, kafka, listed,
     progress::{Clock, Progress},
     qlik::{self, AppError, Class, Site, model::AppEntry},
     records::{self, now},
     report::{Failed, Report},
-    state::{AppState, State, parse_hash},
+    runtime::metrics::Metrics,
+    state::{AppState, State},
+    topics::Topics,
     writer::{Published, Writer},
 };
 
@@ -54,6 +55,27 @@ pub struct Mode {
     pub full: bool,
     /// Delete whatever the share.
     pub allow_deletions: bool,
+    /// Apps are named by the change feed, which names some that the user may not open.
+    pub(crate) by_feed: bool,
+}
+
+/// What a run is about.
+pub(crate) enum Work {
+    /// Every app of the site.
+    Site(Mode),
+    /// Apps that changed or are gone, as the change feed told.
+    Changed(Changed),
+}
+
+/// Apps of the change feed.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Apps to look at.
+    pub(crate) apps: Vec<AppEntry>,
+    /// Ids of apps that are certainly gone.
+    pub(crate) gone: Vec<String>,
+    /// Why other apps that are gone are not deleted now.
+    pub(crate) refused: Option<String>,
 }
 
 /// Runs once against Kafka.
@@ -65,32 +87,43 @@ pub async fn run(
     kafka: &Kafka,
     site: &Site,
     mode: Mode,
+    metrics: &Metrics,
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
-    let mut clock = Clock::start(settings);
-    let partitions = kafka::ensure(kafka).await?;
-    let state = read_state(settings, kafka, &partitions).await?;
+    let mut clock = Clock::start(settings, site);
+    let topics = Topics::open(settings, kafka).await?;
     clock.phase("state");
-    info!(apps = state.apps.len(), "read what is published");
-    let mut publisher =
-        Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout).await?;
-    if let Some(limit) = settings.run.max_partition_bytes {
-        publisher = publisher.guarded(limit, state.bytes.clone());
-    }
-    let mut run = RunContext {
+    info!(apps = topics.state.apps.len(), "read what is published");
+    run_on(settings, &topics, site, Work::Site(mode), metrics, cancel, clock).await
+}
+
+/// Runs once on topics that are open.
+pub(crate) async fn run_on(
+    settings: &Settings,
+    topics: &Topics,
+    site: &Site,
+    work: Work,
+    metrics: &Metrics,
+    cancel: &CancellationToken,
+    mut clock: Clock,
+) -> Result<Report, Error> {
+    let run = RunContext {
         settings,
         fingerprint: app::fingerprint(settings),
-        repository_read: true,
         writer: Writer {
             service: &settings.service,
             run_id: clock.report.run_id.clone(),
-            kafka,
-            publisher,
+            publisher: topics.publisher.clone(),
+            rereader: topics.rereader.clone(),
         },
         site,
+        metrics,
     };
     run.announce(&clock.report, Phase::Started, clock.started_at).await?;
-    let result = run.all(&state, mode, cancel, &mut clock).await;
+    let result = match work {
+        Work::Site(mode) => run.all(&topics.state, mode, cancel, &mut clock).await,
+        Work::Changed(changed) => run.changed(&topics.state, changed, cancel, &mut clock).await,
+    };
     clock.finish();
     let phase = if result.is_ok() && clock.report.error.is_none() {
         Phase::Completed
@@ -107,6 +140,7 @@ pub async fn run(
         );
     }
     run.writer.publisher.flush(settings.run.delivery_timeout).await.ok();
+    metrics.finished(&clock.report);
     result.map(|()| clock.report)
 }
 
@@ -119,9 +153,9 @@ pub async fn plan(
     site: &Site,
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
-    let mut clock = Clock::start(settings);
+    let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
-    let (apps, _) = list(settings, site, &mut clock.report).await?;
+    let apps = list(settings, site, &mut clock.report).await?;
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
@@ -134,7 +168,8 @@ pub async fn plan(
                 let dashboard = Event::Dashboard(Box::new(app.dashboard));
                 let settled = Settled {
                     fingerprint: fingerprint.clone(),
-                    listed_hash: app::listed_hash(entry),
+                    listed_hash: listed::listed_hash(entry),
+                    described_hash: listed::described_hash(entry),
                 };
                 // The order of a run: the dashboard event is the last of its app.
                 for event in app.others.into_iter().chain([dashboard]) {
@@ -167,23 +202,45 @@ pub async fn plan(
     Ok(clock.report)
 }
 
+/// Whether everything that is told of an app is in the topics already.
+pub(crate) fn is_current(settings: &Settings, state: &State, entry: &AppEntry) -> bool {
+    let Some(known) = state.apps.get(entry.id.as_str()) else { return false };
+    let Some(marker) = &known.dashboard else { return false };
+    let settled = settled(app::fingerprint(settings), entry, known);
+    entry.modified_at.is_some() && settled.is_opened(marker) && settled.is_described(marker)
+}
+
+/// Headers of an app's marker. What was told before stays so when nothing is told now.
+fn settled(fingerprint: String, entry: &AppEntry, known: &AppState) -> Settled {
+    let published = || known.dashboard.as_ref().map(|marker| marker.described);
+    let before = || published().filter(|hash| *hash != 0).map(|hash| format!("{hash:032x}"));
+    Settled {
+        fingerprint,
+        listed_hash: listed::listed_hash(entry),
+        described_hash: listed::described_hash(entry).or_else(before),
+    }
+}
+
 /// What one run works with.
 struct RunContext<'a> {
     settings: &'a Settings,
     fingerprint: String,
-    /// Whether the site's repository told owners and tags.
-    repository_read: bool,
     writer: Writer<'a>,
     site: &'a Site,
+    metrics: &'a Metrics,
 }
 
 /// What became of one app.
 enum Outcome {
     Unchanged,
+    /// Not opened; its dashboard event was written again with what lists tell now.
+    Described(Published),
     Published {
         changes: Published,
         notices: Vec<String>,
     },
+    /// Nothing is published of it, and the user may not open it.
+    NotVisible,
     Failed(String),
     Cancelled,
     /// The run must not go on.
@@ -192,23 +249,61 @@ enum Outcome {
 
 impl RunContext<'_> {
     async fn all(
-        &mut self,
+        &self,
         state: &State,
         mode: Mode,
         cancel: &CancellationToken,
         clock: &mut Clock,
     ) -> Result<(), Error> {
-        let (apps, repository_read) = list(self.settings, self.site, &mut clock.report).await?;
-        self.repository_read = repository_read;
+        let apps = list(self.settings, self.site, &mut clock.report).await?;
         clock.phase("list");
-        let run = &*self;
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
+        self.each(&apps, state, mode, cancel, clock).await?;
+        clock.phase("apps");
+        if cancel.is_cancelled() {
+            clock.report.error = Some("stopped before every app was read".to_owned());
+            return Ok(());
+        }
+        self.delete_vanished(state, &apps, mode, &mut clock.report).await?;
+        clock.phase("deletions");
+        Ok(())
+    }
 
+    /// The same for apps of the change feed; those that are gone are known to be.
+    async fn changed(
+        &self,
+        state: &State,
+        changed: Changed,
+        cancel: &CancellationToken,
+        clock: &mut Clock,
+    ) -> Result<(), Error> {
+        let Changed { apps, gone, refused } = changed;
+        clock.report.apps_seen = apps.len();
+        clock.report.deletions_refused = refused;
+        self.each(&apps, state, Mode { by_feed: true, ..Mode::default() }, cancel, clock).await?;
+        clock.phase("apps");
+        self.delete(state, gone.iter().map(String::as_str), &mut clock.report).await?;
+        clock.phase("deletions");
+        if cancel.is_cancelled() {
+            clock.report.error = Some("stopped before every app was read".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Looks at apps, as many at a time as there may be sessions.
+    async fn each(
+        &self,
+        apps: &[AppEntry],
+        state: &State,
+        mode: Mode,
+        cancel: &CancellationToken,
+        clock: &mut Clock,
+    ) -> Result<(), Error> {
         let nothing = AppState::default();
-        let mut results = stream::iter(&apps)
+        let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
-                async move { (entry, run.app(entry, known, mode, cancel).await) }
+                async move { (entry, self.app(entry, known, mode, cancel).await) }
             })
             .buffer_unordered(self.settings.site.limits.sessions);
         let mut progress = Progress::new(apps.len());
@@ -218,14 +313,8 @@ impl RunContext<'_> {
             }
             count(&mut clock.report, entry, outcome);
             progress.step(&clock.report);
+            self.metrics.progress(&clock.report);
         }
-        clock.phase("apps");
-        if cancel.is_cancelled() {
-            clock.report.error = Some("stopped before every app was read".to_owned());
-            return Ok(());
-        }
-        self.delete_vanished(state, &apps, mode, &mut clock.report).await?;
-        clock.phase("deletions");
         Ok(())
     }
 
@@ -240,8 +329,10 @@ impl RunContext<'_> {
         if cancel.is_cancelled() {
             return Outcome::Cancelled;
         }
-        if !mode.full && self.is_unchanged(entry, known) {
-            return Outcome::Unchanged;
+        if !mode.full
+            && let Some(outcome) = self.without_opening(entry, known).await
+        {
+            return outcome;
         }
         let mut app = match app::read(self.settings, self.site, entry, cancel).await {
             Ok(app) => app,
@@ -250,9 +341,16 @@ impl RunContext<'_> {
             Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
                 return Outcome::Stop(error.into());
             }
+            Err(Failure::App(error))
+                if mode.by_feed
+                    && known.dashboard.is_none()
+                    && matches!(error.class(), Class::Denied | Class::NotFound) =>
+            {
+                return Outcome::NotVisible;
+            }
             Err(error) => return Outcome::Failed(error_chain(&error)),
         };
-        app.gaps.listed = !self.repository_read;
+        app.gaps.described = !entry.described;
         if app.gaps.any() && known.dashboard.is_some() {
             let Some(published) = self.writer.published_dashboard(known).await else {
                 return Outcome::Failed(
@@ -261,7 +359,7 @@ impl RunContext<'_> {
             };
             changes::carry_over(&mut app.dashboard, published, &app.gaps);
         }
-        let mut settled = self.settled(entry);
+        let mut settled = self.settled(entry, known);
         if app.gaps.passing {
             settled = settled.unsettled();
         }
@@ -280,18 +378,33 @@ impl RunContext<'_> {
         }
     }
 
-    /// Whether the topics hold this app as it is: its marker was written for what the lists say now,
-    /// by the same extractor with the same options.
-    fn is_unchanged(&self, entry: &AppEntry, known: &AppState) -> bool {
-        let Some(marker) = &known.dashboard else { return false };
-        let settled = self.settled(entry);
-        entry.modified_at.is_some()
-            && *marker.fingerprint == *settled.fingerprint
-            && marker.listed == parse_hash(&settled.listed_hash)
+    /// What can be done without opening the app; `None` when it has to be opened. It need not be when
+    /// its marker was written for the times that are listed now, by the same extractor with the same
+    /// options.
+    async fn without_opening(&self, entry: &AppEntry, known: &AppState) -> Option<Outcome> {
+        let marker = known.dashboard.as_ref()?;
+        let settled = self.settled(entry, known);
+        if entry.modified_at.is_none() || !settled.is_opened(marker) {
+            return None;
+        }
+        if settled.is_described(marker) {
+            return Some(Outcome::Unchanged);
+        }
+        // What cannot be read again is made again.
+        let mut dashboard = self.writer.published_dashboard(known).await?;
+        dashboard.observed_at = now();
+        listed::describe(&mut dashboard, entry);
+        let event = Event::Dashboard(Box::new(dashboard));
+        let changes = changes::of_described_app(known, event, &settled);
+        Some(match self.writer.publish(changes, &settled).await {
+            Ok(changes) => Outcome::Described(changes),
+            Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
+            Err(error) => Outcome::Failed(error_chain(&error)),
+        })
     }
 
-    fn settled(&self, entry: &AppEntry) -> Settled {
-        Settled { fingerprint: self.fingerprint.clone(), listed_hash: app::listed_hash(entry) }
+    fn settled(&self, entry: &AppEntry, known: &AppState) -> Settled {
+        settled(self.fingerprint.clone(), entry, known)
     }
 
     fn deletable(&self, gaps: &Gaps) -> Deletable {
@@ -315,16 +428,13 @@ impl RunContext<'_> {
             return Ok(());
         }
         let present: HashSet<&str> = apps.iter().map(|entry| entry.id.as_str()).collect();
-        let deletable = self.deletable(&Gaps::default());
-        let vanished: Vec<_> = state
+        let vanished: Vec<&str> = state
             .apps
             .iter()
             .filter(|(id, _)| !present.contains(id.as_ref()))
-            .map(|(id, known)| {
-                changes::of_vanished_app(&self.settings.service, id, known, deletable)
-            })
             // What the configuration keeps (`markDeleted…: false`) is not gone.
-            .filter(|deletes| !deletes.is_empty())
+            .filter(|(id, known)| self.vanished(id, known).is_some())
+            .map(|(id, _)| id.as_ref())
             .collect();
         if vanished.is_empty() {
             return Ok(());
@@ -344,14 +454,33 @@ impl RunContext<'_> {
             report.deletions_refused = Some(refusal);
             return Ok(());
         }
-        for deletes in vanished {
-            self.writer.delete(&deletes).await?;
-            for deleted in &deletes {
-                report.counts(deleted.topic).deleted += 1;
+        self.delete(state, vanished.into_iter(), report).await
+    }
+
+    /// Tombstones for apps that are gone.
+    async fn delete(
+        &self,
+        state: &State,
+        ids: impl Iterator<Item = &str>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        for id in ids {
+            let Some(vanished) = state.apps.get(id).and_then(|known| self.vanished(id, known))
+            else {
+                continue;
+            };
+            for topic in self.writer.delete(vanished).await? {
+                report.counts(topic).deleted += 1;
             }
             report.apps_deleted += 1;
+            self.metrics.progress(report);
         }
         Ok(())
+    }
+
+    fn vanished(&self, id: &str, known: &AppState) -> Option<Vanished> {
+        let deletable = self.deletable(&Gaps::default());
+        changes::of_vanished_app(&self.settings.service, id, known, deletable)
     }
 
     /// Writes the start or the end of the run.
@@ -372,7 +501,7 @@ impl RunContext<'_> {
             extractor_version: VERSION.to_owned(),
             apps_seen: signed(report.apps_seen),
             apps_read: signed(report.apps_read),
-            apps_unchanged: signed(report.apps_unchanged),
+            apps_unchanged: signed(report.apps_unchanged + report.apps_described),
             apps_deleted: signed(report.apps_deleted),
             apps_failed: report.failed_apps(),
             events: report.event_counts(),
@@ -383,12 +512,12 @@ impl RunContext<'_> {
     }
 }
 
-/// Apps that the filters let through, and whether the repository's part of the list can be relied on.
+/// Apps that the filters let through.
 async fn list(
     settings: &Settings,
     site: &Site,
     report: &mut Report,
-) -> Result<(Vec<AppEntry>, bool), Error> {
+) -> Result<Vec<AppEntry>, Error> {
     let list = site.apps().await?;
     report.apps_listed = list.apps.len();
     report.list_complete = list.complete;
@@ -400,27 +529,12 @@ async fn list(
     apps.retain(|entry| app::passes(&settings.scope, entry));
     let apps: Vec<_> = apps.into_iter().map(|entry| app::scoped(&settings.scope, entry)).collect();
     report.apps_seen = apps.len();
-    Ok((apps, list.repository_read || !settings.site.repository))
-}
-
-async fn read_state(
-    settings: &Settings,
-    kafka: &Kafka,
-    partitions: &kafka::Partitions,
-) -> Result<State, kafka::Error> {
-    let (kafka, partitions, service) =
-        (kafka.clone(), partitions.clone(), settings.service.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let mut state = State::default();
-        kafka::read_state(&kafka, &partitions, |stored| state.take(&service, &stored))?;
-        Ok(state)
-    });
-    read.await.map_err(|_| kafka::Error::Interrupted)?
+    Ok(apps)
 }
 
 /// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it
 /// was the last: a site that shows nothing any more has hardly been emptied.
-fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
+pub(crate) fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
     let share = vanished as f64 / known.max(1) as f64;
     let is_too_much = share > max_share && (vanished > 1 || vanished == known);
@@ -435,20 +549,31 @@ fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
     match outcome {
         Outcome::Unchanged => report.apps_unchanged += 1,
         Outcome::Cancelled | Outcome::Stop(_) => {}
+        Outcome::NotVisible => {
+            debug!(app = entry.id, "an app of the change feed may not be opened");
+        }
+        Outcome::Described(changes) => {
+            report.apps_described += 1;
+            count_events(report, changes);
+        }
         Outcome::Failed(reason) => fail(report, entry, reason),
         Outcome::Published { changes, notices } => {
             report.apps_read += 1;
             report.notice(&entry.id, notices);
-            for topic in changes.upserts {
-                report.counts(topic).published += 1;
-            }
-            for topic in changes.deletes {
-                report.counts(topic).deleted += 1;
-            }
-            for topic in changes.unchanged {
-                report.counts(topic).unchanged += 1;
-            }
+            count_events(report, changes);
         }
+    }
+}
+
+fn count_events(report: &mut Report, changes: Published) {
+    for topic in changes.upserts {
+        report.counts(topic).published += 1;
+    }
+    for topic in changes.deletes {
+        report.counts(topic).deleted += 1;
+    }
+    for topic in changes.unchanged {
+        report.counts(topic).unchanged += 1;
     }
 }
 
@@ -459,11 +584,7 @@ fn fail(report: &mut Report, entry: &AppEntry, reason: String) {
         reason,
         "could not read an app; what is published of it stays"
     );
-    report.apps_failed.push(Failed {
-        app_id: entry.id.clone(),
-        title: entry.title.clone(),
-        reason,
-    });
+    report.fail(Failed { app_id: entry.id.clone(), title: entry.title.clone(), reason });
 }
 
 #[cfg(test)]

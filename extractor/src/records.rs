@@ -1,11 +1,8 @@
 //! Events and deletions → records with their headers.
 
-use schemas::{Event, headers, json, key};
+use schemas::{Event, Topic, headers, json, key};
 
-use crate::{
-    changes::{Deleted, Settled},
-    kafka::Record,
-};
+use crate::{changes::Settled, kafka::Record};
 
 /// The record of an event; `settled` with dashboards only.
 pub(crate) fn upsert(
@@ -26,6 +23,7 @@ pub(crate) fn upsert(
         content_hash: Some(content_hash),
         extract_fingerprint: settled.map(|settled| settled.fingerprint.as_str()),
         listed_hash: settled.map(|settled| settled.listed_hash.as_str()),
+        described_hash: settled.and_then(|settled| settled.described_hash.as_deref()),
         edge: None,
     });
     Record {
@@ -41,12 +39,13 @@ pub(crate) fn upsert(
 pub(crate) fn tombstone(
     service: &str,
     run_id: &str,
-    deleted: &Deleted,
+    topic: Topic,
+    key: &str,
     edge: Option<&str>,
 ) -> Record {
     let headers = headers::of_record(&headers::HeaderValues {
         service,
-        topic: deleted.topic,
+        topic,
         id: uuid::Uuid::now_v7().to_string(),
         time: now_text(),
         run_id,
@@ -54,11 +53,12 @@ pub(crate) fn tombstone(
         content_hash: None,
         extract_fingerprint: None,
         listed_hash: None,
+        described_hash: None,
         edge,
     });
-    let parts = key::parse(service, &deleted.key);
+    let parts = key::parse(service, key);
     let partition_text = parts.map_or_else(String::new, |parts| parts.partition_text().to_owned());
-    Record { topic: deleted.topic, key: deleted.key.clone(), partition_text, headers, event: None }
+    Record { topic, key: key.to_owned(), partition_text, headers, event: None }
 }
 
 /// Now, in milliseconds since the epoch.

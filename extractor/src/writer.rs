@@ -1,30 +1,25 @@
 //! Writes what a run has to write: an app's changes with its commit marker last, tombstones of apps
 //! that are gone, the run itself.
 
-use std::collections::BTreeMap;
-
 use schemas::{
     Event, Topic,
     codec::{self, Frame},
-    config::Kafka,
     event::{Dashboard, Run},
 };
-use tracing::warn;
 
 use crate::{
-    changes::{Changes, Deleted, Settled},
-    error_chain,
-    kafka::{self, Publisher, Record},
+    changes::{Changes, Settled, Vanished},
+    kafka::{self, Publisher, Record, Rereader},
     records,
-    state::AppState,
+    state::{AppState, Place},
 };
 
 /// Writes the records of one run.
 pub(crate) struct Writer<'a> {
     pub(crate) service: &'a str,
     pub(crate) run_id: String,
-    pub(crate) kafka: &'a Kafka,
     pub(crate) publisher: Publisher,
+    pub(crate) rereader: Rereader,
 }
 
 /// Events that were written or not, by topic.
@@ -44,8 +39,8 @@ impl Writer<'_> {
     ) -> Result<Published, kafka::Error> {
         let mut published = Published { unchanged: changes.unchanged, ..Published::default() };
         published.upserts.extend(changes.upserts.iter().map(|(event, _)| event.topic()));
-        published.deletes.extend(changes.deletes.iter().map(|deleted| deleted.topic));
-        let edges = self.edges(&changes.deletes).await;
+        published.deletes.extend(changes.deletes.iter().map(|place| place.topic()));
+        let tombstones = self.tombstones(changes.deletes).await?;
         if let Some((dashboard, hash)) = changes.unsettle {
             // The published marker would call the app complete while it is being written.
             let unsettled = settled.clone().unsettled();
@@ -53,8 +48,7 @@ impl Writer<'_> {
         }
         let upserts =
             changes.upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
-        let deletes = changes.deletes.iter().map(|deleted| self.tombstone(deleted, &edges));
-        self.publisher.publish(upserts.chain(deletes).collect()).await?;
+        self.publisher.publish(upserts.chain(tombstones).collect()).await?;
         if let Some((dashboard, hash)) = changes.dashboard {
             published.upserts.push(Topic::Dashboards);
             self.publisher.publish(vec![self.upsert(dashboard, &hash, Some(settled))]).await?;
@@ -63,16 +57,19 @@ impl Writer<'_> {
     }
 
     /// Writes the tombstones of an app that is gone, its dashboard's first: without the commit marker
-    /// the app is read again when it comes back before the rest is deleted.
-    pub(crate) async fn delete(&self, deletes: &[Deleted]) -> Result<(), kafka::Error> {
-        let edges = self.edges(deletes).await;
-        let (marker, others): (Vec<_>, Vec<_>) =
-            deletes.iter().partition(|deleted| deleted.topic == Topic::Dashboards);
-        for part in [marker, others] {
-            let records = part.iter().map(|deleted| self.tombstone(deleted, &edges)).collect();
-            self.publisher.publish(records).await?;
-        }
-        Ok(())
+    /// the app is read again when it comes back before the rest is deleted. Returns how many of each
+    /// topic there are.
+    pub(crate) async fn delete(&self, vanished: Vanished) -> Result<Vec<Topic>, kafka::Error> {
+        let tombstones = self.tombstones(vanished.records).await?;
+        let marker: Vec<_> = vanished
+            .dashboard
+            .iter()
+            .map(|key| records::tombstone(self.service, &self.run_id, Topic::Dashboards, key, None))
+            .collect();
+        let topics = marker.iter().chain(&tombstones).map(|record| record.topic).collect();
+        self.publisher.publish(marker).await?;
+        self.publisher.publish(tombstones).await?;
+        Ok(topics)
     }
 
     /// Writes the start or the end of the run.
@@ -84,66 +81,37 @@ impl Writer<'_> {
 
     /// The app's dashboard event as published, read again from where it lies.
     pub(crate) async fn published_dashboard(&self, known: &AppState) -> Option<Dashboard> {
-        let (partition, offset) = known.dashboard.as_ref()?.place;
-        let kafka = self.kafka.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            kafka::read_at(&kafka, Topic::Dashboards, partition, &[offset])
-        });
-        let values = read.await.ok()?.ok()?;
-        let frame = Frame::parse(values.get(&offset)?).ok()?;
+        let place = known.dashboard.as_ref()?.place;
+        let read = self.rereader.read(vec![place]).await.ok()?;
+        let frame = Frame::parse(&read.get(&place)?.value).ok()?;
         match codec::decode(Topic::Dashboards, &frame, None).ok()? {
             Event::Dashboard(dashboard) => Some(*dashboard),
             _ => None,
         }
     }
 
-    /// Ends of edges that are to be deleted, read again from where they lie: their keys are hashes.
-    /// An edge that cannot be read gets a tombstone without its ends.
-    async fn edges(&self, deletes: &[Deleted]) -> BTreeMap<String, String> {
-        let mut places: BTreeMap<i32, Vec<(i64, String)>> = BTreeMap::new();
-        for deleted in deletes.iter().filter(|deleted| deleted.topic == Topic::Lineage) {
-            if let Some(known) = deleted.known {
-                places
-                    .entry(known.partition)
-                    .or_default()
-                    .push((known.offset, deleted.key.clone()));
-            }
-        }
-        let mut edges = BTreeMap::new();
-        for (partition, mut places) in places {
-            places.sort();
-            let offsets: Vec<i64> = places.iter().map(|(offset, _)| *offset).collect();
-            let kafka = self.kafka.clone();
-            let read = tokio::task::spawn_blocking(move || {
-                kafka::read_at(&kafka, Topic::Lineage, partition, &offsets)
-            });
-            let values = match read.await {
-                Ok(Ok(values)) => values,
-                Ok(Err(error)) => {
-                    warn!(
-                        error = error_chain(&error),
-                        "could not read edges that are to be deleted"
-                    );
-                    continue;
-                }
-                Err(_) => continue,
-            };
-            for (offset, key) in places {
-                if let Some(edge) = values.get(&offset).and_then(|value| edge_of(value)) {
-                    edges.insert(key, edge);
-                }
-            }
-        }
-        edges
+    /// Tombstones of published records, whose keys are read again from where they lie. Those of edges
+    /// carry their ends, since a key that is a hash cannot be read backwards; an edge that is not
+    /// understood gets a tombstone without.
+    async fn tombstones(&self, places: Vec<Place>) -> Result<Vec<Record>, kafka::Error> {
+        let read = self.rereader.read(places.clone()).await?;
+        let tombstone = |place: &Place| {
+            let record =
+                read.get(place).ok_or_else(|| kafka::Error::Moved(format!("{place:?}")))?;
+            let edge = (place.topic() == Topic::Lineage).then(|| edge_of(&record.value)).flatten();
+            Ok(records::tombstone(
+                self.service,
+                &self.run_id,
+                place.topic(),
+                &record.key,
+                edge.as_deref(),
+            ))
+        };
+        places.iter().map(tombstone).collect()
     }
 
     fn upsert(&self, event: Event, content_hash: &str, settled: Option<&Settled>) -> Record {
         records::upsert(self.service, &self.run_id, event, content_hash, settled)
-    }
-
-    fn tombstone(&self, deleted: &Deleted, edges: &BTreeMap<String, String>) -> Record {
-        let edge = edges.get(&deleted.key).map(String::as_str);
-        records::tombstone(self.service, &self.run_id, deleted, edge)
     }
 }
 

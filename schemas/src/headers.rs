@@ -20,9 +20,12 @@ pub const CONTENT_HASH: &str = "content-hash";
 pub const RUN_ID: &str = "run-id";
 /// On dashboards: extractor version and every option that shapes an app's events, hashed.
 pub const EXTRACT_FINGERPRINT: &str = "extract-fingerprint";
-/// On dashboards: what the site's lists say of the app, hashed; when it has not moved the app need not
-/// be opened.
+/// On dashboards: the app's times as the site lists them, hashed; when they have not moved the app need
+/// not be opened.
 pub const LISTED_HASH: &str = "listed-hash";
+/// On dashboards: what the site tells of the app without opening it (title, stream, owner, tags …),
+/// hashed; when it moves the event is written again without opening the app.
+pub const DESCRIBED_HASH: &str = "described-hash";
 /// On tombstones of lineage: `{"from": …, "to": …}`, since a hash cannot be read backwards.
 pub const EDGE: &str = "edge";
 
@@ -47,6 +50,8 @@ pub struct HeaderValues<'a> {
     pub extract_fingerprint: Option<&'a str>,
     /// On dashboards only.
     pub listed_hash: Option<&'a str>,
+    /// On dashboards only.
+    pub described_hash: Option<&'a str>,
     /// On tombstones of lineage only: the edge as JSON.
     pub edge: Option<&'a str>,
 }
@@ -82,6 +87,7 @@ pub fn of_record(values: &HeaderValues<'_>) -> Vec<(&'static str, String)> {
         (CONTENT_HASH, values.content_hash),
         (EXTRACT_FINGERPRINT, values.extract_fingerprint),
         (LISTED_HASH, values.listed_hash),
+        (DESCRIBED_HASH, values.described_hash),
         (EDGE, values.edge),
     ];
     headers

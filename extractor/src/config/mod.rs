@@ -153,6 +153,10 @@ pub struct Run {
     pub shutdown_deadline: Duration,
     /// When runs start.
     pub schedule: Schedule,
+    /// Between two looks at the change feed.
+    pub feed_interval: Duration,
+    /// Between two lists of the whole site while the change feed is followed.
+    pub scan_interval: Duration,
     /// Address of the admin server.
     pub admin_address: Option<std::net::SocketAddr>,
 }
@@ -166,16 +170,21 @@ pub enum Schedule {
     Every(Duration),
     /// At the times of a cron expression.
     Cron(Box<cronexpr::Crontab>),
+    /// Now, and then as the site's change feed tells.
+    Follow,
 }
 
 impl std::str::FromStr for Schedule {
     type Err = String;
 
-    /// `once`, a length of time, or a cron expression of five fields (UTC unless a time zone follows).
+    /// `once`, `follow`, a length of time, or a cron expression of five fields (UTC unless a time zone follows).
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text == "once" {
             return Ok(Self::Once);
+        }
+        if text == "follow" {
+            return Ok(Self::Follow);
         }
         if let Ok(span) = text.parse::<schemas::config::Span>() {
             if span.0.is_zero() {
@@ -186,7 +195,7 @@ impl std::str::FromStr for Schedule {
         let fields = text.split_whitespace().count();
         let with_zone = if fields == 5 { format!("{text} UTC") } else { text.to_owned() };
         cronexpr::parse_crontab(&with_zone).map(|cron| Self::Cron(Box::new(cron))).map_err(|error| {
-            format!("`{text}` is neither `once`, a length of time such as `15m`, nor a cron expression such as `0 3 * * *`: {error}")
+            format!("`{text}` is neither `once`, `follow`, a length of time such as `15m`, nor a cron expression such as `0 3 * * *`: {error}")
         })
     }
 }

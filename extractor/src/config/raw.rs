@@ -201,8 +201,12 @@ pub struct Extractor {
     pub max_partition_bytes: Option<u64>,
     /// Time limit for finishing after SIGTERM. Default 25s: containers need a longer grace period (`docker-compose.yml` has 45 s).
     pub shutdown_deadline: Option<Span>,
-    /// Runs of `extractor run` without `--once`, `--every` or `--cron`: `15m`, or a cron expression. Default: one run.
+    /// Runs of `extractor run` without `--once`, `--every`, `--cron` or `--follow`: `15m`, a cron expression, or `follow`. Default: one run.
     pub schedule: Option<String>,
-    /// Address of `/healthz` and `/readyz`, such as `0.0.0.0:9101`. Default: none.
+    /// With `follow`: time between two looks at the site's change feed. Default 2s.
+    pub feed_interval: Option<Span>,
+    /// With `follow`: time between two lists of the whole site, which find what the change feed does not tell, and everything where there is none. Default 15m.
+    pub scan_interval: Option<Span>,
+    /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9101`. Default: none.
     pub admin_address: Option<String>,
 }

@@ -101,10 +101,12 @@ fn schedules() {
         Ok(Schedule::Once) => "once",
         Ok(Schedule::Every(_)) => "every",
         Ok(Schedule::Cron(_)) => "cron",
+        Ok(Schedule::Follow) => "follow",
         Err(_) => "error",
     };
     assert_eq!(kind("once"), "once");
     assert_eq!(kind("15m"), "every");
+    assert_eq!(kind("follow"), "follow");
     assert_eq!(kind("0 3 * * *"), "cron");
     assert_eq!(kind("0 3 * * * Europe/Vienna"), "cron");
     assert_eq!(kind("0s"), "error");

@@ -168,6 +168,8 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
         max_partition_bytes: own.max_partition_bytes,
         shutdown_deadline: duration(own.shutdown_deadline, 25, "shutdownDeadline", problems),
         schedule,
+        feed_interval: duration(own.feed_interval, 2, "feedInterval", problems),
+        scan_interval: duration(own.scan_interval, 900, "scanInterval", problems),
         admin_address,
     }
 }

@@ -15,7 +15,7 @@ use schemas::{
 
 pub use self::{
     publisher::{Publisher, Record, record_size},
-    reader::{Stored, read_at, read_state},
+    reader::{Reread, Rereader, Stored, read_state},
     topics::{Partitions, ensure, look},
 };
 
@@ -93,6 +93,11 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// A record that is to be deleted is not where it was read.
+    #[error(
+        "a published record is not where it was ({0}); does another extractor write for the same `source.serviceName`?"
+    )]
+    Moved(String),
     /// Reading the topics was broken off.
     #[error("reading what is published was broken off")]
     Interrupted,

@@ -1,6 +1,9 @@
 //! Reads the state topics back: what is published is what a new run compares with.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
@@ -14,6 +17,7 @@ use schemas::{Topic, config::Kafka, headers};
 use tracing::warn;
 
 use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, record_size};
+use crate::state::Place;
 
 /// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
 /// but the reaction to a broker that went away.
@@ -40,24 +44,27 @@ pub struct Stored<'a> {
     pub extract_fingerprint: Option<&'a str>,
     /// Header `listed-hash`.
     pub listed_hash: Option<&'a str>,
+    /// Header `described-hash`.
+    pub described_hash: Option<&'a str>,
     /// Bytes of key, value and headers on the broker, generously.
     pub bytes: u64,
 }
 
-/// Reads the four state topics from the beginning to the ends they have now, in no order between
-/// topics, and hands every record to `visit`.
+/// Reads the four state topics to the ends they have now, from `ends` (the beginning for a partition
+/// that is not there), in no order between topics, and hands every record to `visit`.
 ///
 /// # Errors
 /// When a topic cannot be read to its end.
 pub fn read_state(
     kafka: &Kafka,
     partitions: &Partitions,
+    ends: &HashMap<(Topic, i32), i64>,
     mut visit: impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
-    let consumer = consumer(kafka)?;
+    let consumer = consumer(kafka, &[("queued.max.messages.kbytes", "16384")])?;
     for topic in Topic::STATE {
         let count = partitions.get(&topic).copied().unwrap_or_default();
-        read_topic(kafka, &consumer, topic, count, &mut visit)?;
+        read_topic(kafka, &consumer, topic, count, ends, &mut visit)?;
     }
     Ok(())
 }
@@ -69,13 +76,18 @@ fn read_topic(
     consumer: &BaseConsumer<Reading>,
     topic: Topic,
     count: u32,
+    ends: &HashMap<(Topic, i32), i64>,
     visit: &mut impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
     let name = kafka.topics.name(topic);
     let mut places = TopicPartitionList::new();
     let mut open = BTreeSet::new();
     for partition in (0..count).filter_map(|partition| i32::try_from(partition).ok()) {
-        places.add_partition_offset(&name, partition, Offset::Beginning).map_err(Error::client)?;
+        let start = match ends.get(&(topic, partition)) {
+            Some(end) => Offset::Offset(*end),
+            None => Offset::Beginning,
+        };
+        places.add_partition_offset(&name, partition, start).map_err(Error::client)?;
         open.insert(partition);
     }
     consumer.assign(&places).map_err(Error::client)?;
@@ -101,33 +113,91 @@ fn read_topic(
     Ok(())
 }
 
-/// Reads single records again, by their offsets; compaction may have removed some meanwhile.
-///
-/// # Errors
-/// When the topic cannot be read.
-pub fn read_at(
+/// A record read again: key and value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reread {
+    /// Key.
+    pub key: String,
+    /// Value.
+    pub value: Vec<u8>,
+}
+
+/// Reads single records again. Keeps its connection for the next time.
+#[derive(Clone)]
+pub struct Rereader {
+    kafka: Arc<Kafka>,
+    consumer: Arc<Mutex<Option<BaseConsumer<Reading>>>>,
+}
+
+/// Offsets between two records up to which reading on is cheaper than asking for the next place.
+const NEAR: i64 = 500;
+
+impl Rereader {
+    /// Nothing is contacted before the first use.
+    #[must_use]
+    pub fn new(kafka: &Kafka) -> Self {
+        Self { kafka: Arc::new(kafka.clone()), consumer: Arc::default() }
+    }
+
+    /// Reads the records at these places; compaction may have removed some meanwhile.
+    ///
+    /// # Errors
+    /// When a topic cannot be read.
+    pub async fn read(&self, mut places: Vec<Place>) -> Result<HashMap<Place, Reread>, Error> {
+        if places.is_empty() {
+            return Ok(HashMap::new());
+        }
+        places.sort_unstable();
+        places.dedup();
+        let this = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut kept = this.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+            let consumer = match kept.take() {
+                Some(consumer) => consumer,
+                None => single_reader(&this.kafka)?,
+            };
+            let read = read_places(&this.kafka, &consumer, &places)?;
+            *kept = Some(consumer);
+            Ok(read)
+        });
+        read.await.map_err(|_| Error::Interrupted)?
+    }
+}
+
+fn read_places(
     kafka: &Kafka,
-    topic: Topic,
-    partition: i32,
-    offsets: &[i64],
-) -> Result<HashMap<i64, Vec<u8>>, Error> {
-    let name = kafka.topics.name(topic);
-    let consumer = consumer(kafka)?;
-    let mut values = HashMap::new();
-    for offset in offsets {
-        let mut place = TopicPartitionList::new();
-        place
-            .add_partition_offset(&name, partition, Offset::Offset(*offset))
-            .map_err(Error::client)?;
-        consumer.assign(&place).map_err(Error::client)?;
+    consumer: &BaseConsumer<Reading>,
+    places: &[Place],
+) -> Result<HashMap<Place, Reread>, Error> {
+    let mut read = HashMap::new();
+    // The place after the last record that came.
+    let mut position: Option<Place> = None;
+    for place in places {
+        let (topic, partition) = (place.topic(), place.partition());
+        let name = kafka.topics.name(topic);
+        let is_near = position.is_some_and(|next| {
+            (next.topic(), next.partition()) == (topic, partition)
+                && (0..=NEAR).contains(&(place.offset() - next.offset()))
+        });
+        if !is_near {
+            let mut assigned = TopicPartitionList::new();
+            assigned
+                .add_partition_offset(&name, partition, Offset::Offset(place.offset()))
+                .map_err(Error::client)?;
+            consumer.assign(&assigned).map_err(Error::client)?;
+        }
+        position = None;
         let mut silent = 0;
         loop {
             match consumer.poll(POLL) {
+                Some(Ok(message)) if message.offset() < place.offset() => {}
                 Some(Ok(message)) => {
-                    if message.offset() == *offset
-                        && let Some(value) = message.payload()
+                    position = Some(Place::new(topic, partition, message.offset() + 1));
+                    if message.offset() == place.offset()
+                        && let (Some(value), Some(key)) = (message.payload(), message.key())
                     {
-                        values.insert(*offset, value.to_vec());
+                        let key = String::from_utf8_lossy(key).into_owned();
+                        read.insert(*place, Reread { key, value: value.to_vec() });
                     }
                     break;
                 }
@@ -135,11 +205,22 @@ pub fn read_at(
                 Some(Err(error)) if is_passing(&error) && silent < MAX_SILENT_POLLS => silent += 1,
                 Some(Err(source)) => return Err(Error::Read { topic: name, source }),
                 None if silent < MAX_SILENT_POLLS => silent += 1,
-                None => break,
+                None => {
+                    let source =
+                        KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+                    return Err(Error::Read { topic: name, source });
+                }
             }
         }
     }
-    Ok(values)
+    // Nothing is fetched while nothing is asked for.
+    consumer.unassign().map_err(Error::client)?;
+    Ok(read)
+}
+
+/// A consumer that does not read far ahead.
+fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
+    consumer(kafka, &[("queued.max.messages.kbytes", "1024"), ("fetch.message.max.bytes", "65536")])
 }
 
 /// Logs what librdkafka reports, but for the ends of partitions, which are no errors here.
@@ -157,15 +238,17 @@ impl ClientContext for Reading {
 
 impl ConsumerContext for Reading {}
 
-fn consumer(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
-    let ours = [
+fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<Reading>, Error> {
+    let mut ours = vec![
         // Never committed to: partitions are assigned by hand.
         ("group.id", "qlik-metadata-extractor-state"),
         ("enable.auto.commit", "false"),
         ("enable.partition.eof", "true"),
         ("auto.offset.reset", "earliest"),
-        ("queued.max.messages.kbytes", "16384"),
+        // An empty answer at the end of a topic is not worth half a second's wait.
+        ("fetch.wait.max.ms", "20"),
     ];
+    ours.extend(more);
     let consumer: BaseConsumer<Reading> =
         client_config(kafka, &ours).create_with_context(Reading).map_err(Error::client)?;
     // Fails early and with a clear cause when no broker answers.
@@ -195,6 +278,7 @@ fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<
         content_hash: header(headers::CONTENT_HASH),
         extract_fingerprint: header(headers::EXTRACT_FINGERPRINT),
         listed_hash: header(headers::LISTED_HASH),
+        described_hash: header(headers::DESCRIBED_HASH),
     })
 }
 

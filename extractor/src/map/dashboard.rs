@@ -11,6 +11,7 @@ use super::{
     json::{flag, member, text, time},
     tables,
 };
+use crate::qlik::model::AppEntry;
 
 /// Makes the event. What no list says is taken from the app's layout, whose members are on the top
 /// level (Qlik Cloud) or in `qMeta`.
@@ -21,16 +22,6 @@ pub(super) fn dashboard(
 ) -> Dashboard {
     let (entry, layout) = (app.entry, Layout(&app.content.layout));
     data_model_keys.sort_unstable();
-    let mut tags = entry.tags.clone();
-    tags.sort_unstable();
-    tags.dedup();
-    let mut custom_properties: Vec<CustomProperty> = entry
-        .custom_properties
-        .iter()
-        .map(|(name, value)| CustomProperty { name: name.clone(), value: value.clone() })
-        .collect();
-    custom_properties.sort_unstable();
-    custom_properties.dedup();
     let title = Some(entry.title.as_str()).filter(|title| !title.trim().is_empty());
     Dashboard {
         service: app.context.service.to_owned(),
@@ -42,8 +33,8 @@ pub(super) fn dashboard(
         url: app.url(&["overview"]),
         project: project(app),
         owner: owner(app),
-        tags,
-        custom_properties,
+        tags: listed_tags(entry),
+        custom_properties: listed_custom_properties(entry),
         published: entry.published.or_else(|| layout.flag("published")),
         created_at: entry.created_at.or_else(|| layout.time("createdDate")),
         published_at: entry.published_at.or_else(|| layout.time("publishTime")),
@@ -57,6 +48,41 @@ pub(super) fn dashboard(
             .or_else(|| layout.flag("qHasSectionAccess")),
         script_hash: app.content.script.as_ref().map(|script| hash::hex128(script.as_bytes())),
     }
+}
+
+/// Tags as listed, sorted, each once.
+pub(crate) fn listed_tags(entry: &AppEntry) -> Vec<String> {
+    let mut tags = entry.tags.clone();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// Custom properties as listed, sorted, each once.
+pub(crate) fn listed_custom_properties(entry: &AppEntry) -> Vec<CustomProperty> {
+    let property = |(name, value): &(String, String)| CustomProperty {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    let mut custom_properties: Vec<_> = entry.custom_properties.iter().map(property).collect();
+    custom_properties.sort_unstable();
+    custom_properties.dedup();
+    custom_properties
+}
+
+/// Stream or space as listed.
+pub(crate) fn listed_project(entry: &AppEntry) -> Option<Project> {
+    entry.project.as_ref().map(|(id, name)| Project { id: id.clone(), name: name.clone() })
+}
+
+/// Owner as listed.
+pub(crate) fn listed_owner(entry: &AppEntry) -> Option<Owner> {
+    entry.owner.as_ref().map(|owner| Owner {
+        id: owner.id.clone(),
+        directory: owner.directory.clone(),
+        name: owner.name.clone(),
+        email: owner.email.clone(),
+    })
 }
 
 /// When the app's data was loaded.
@@ -91,8 +117,8 @@ impl<'a> Layout<'a> {
 }
 
 fn project(app: &App<'_>) -> Option<Project> {
-    if let Some((id, name)) = &app.entry.project {
-        return Some(Project { id: id.clone(), name: name.clone() });
+    if let Some(project) = listed_project(app.entry) {
+        return Some(project);
     }
     let stream = Layout(&app.content.layout).member("stream")?;
     Some(Project {
@@ -104,13 +130,8 @@ fn project(app: &App<'_>) -> Option<Project> {
 /// The owner as the lists say; else as the layout does, where it is an object (Enterprise) or an id
 /// (Cloud).
 fn owner(app: &App<'_>) -> Option<Owner> {
-    if let Some(owner) = &app.entry.owner {
-        return Some(Owner {
-            id: owner.id.clone(),
-            directory: owner.directory.clone(),
-            name: owner.name.clone(),
-            email: owner.email.clone(),
-        });
+    if let Some(owner) = listed_owner(app.entry) {
+        return Some(owner);
     }
     let layout = Layout(&app.content.layout);
     if let Some(owner) = layout.member("owner").filter(|owner| owner.is_object()) {

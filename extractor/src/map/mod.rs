@@ -41,6 +41,9 @@ use schemas::{
     key::MASTER_ITEMS,
 };
 
+pub(crate) use self::dashboard::{
+    listed_custom_properties, listed_owner, listed_project, listed_tags,
+};
 use self::{
     chart::Use,
     library::Library,

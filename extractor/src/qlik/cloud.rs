@@ -292,6 +292,7 @@ fn entry(item: Item, spaces: &HashMap<String, String>, users: &HashMap<String, U
         title: filled(item.name).unwrap_or_else(|| item.resource_id.clone()),
         id: item.resource_id,
         description: filled(item.description),
+        described: true,
         published: Some(published_at.is_some()),
         // No space is the owner's personal one, which has no record.
         project: item.space_id.map(|id| {

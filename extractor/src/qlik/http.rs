@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 
 use super::address::encode_component;
 use super::class::Class;
+use super::counters::Counters;
 use super::settings::{Timeouts, name};
 use super::tls::{self, HandshakeProblem};
 use super::transport::{class_of_status, explain_status};
@@ -110,6 +111,7 @@ impl Answer {
 pub(super) struct Http {
     client: Client,
     limit: usize,
+    counters: Counters,
 }
 
 impl Http {
@@ -118,6 +120,7 @@ impl Http {
         tls: &Arc<ClientConfig>,
         timeouts: &Timeouts,
         limit: usize,
+        counters: Counters,
     ) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(tls))
@@ -125,7 +128,7 @@ impl Http {
             .redirect(Policy::none())
             .connect_timeout(timeouts.connect)
             .build()?;
-        Ok(Self { client, limit })
+        Ok(Self { client, limit, counters })
     }
 
     /// Sends a `GET` and reads the whole answer within `limit`. `what` names the request in errors. Spaces of the query become `%20`, as Qlik's
@@ -144,6 +147,7 @@ impl Http {
             .collect();
         let url =
             if query.is_empty() { url.to_owned() } else { format!("{url}?{}", query.join("&")) };
+        self.counters.rest_request(what);
         let request = self.client.get(url).headers(headers).timeout(limit);
         let failed = |error| rest_error(what, error);
         let mut response = request.send().await.map_err(failed)?;

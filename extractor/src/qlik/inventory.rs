@@ -47,6 +47,7 @@ fn read_entry(entry: &Value) -> Option<AppEntry> {
         project: meta.get("stream").and_then(|stream| {
             Some((text(stream, "id").map(str::to_owned), text(stream, "name")?.to_owned()))
         }),
+        described: false,
         owner: None,
         tags: Vec::new(),
         custom_properties: Vec::new(),
@@ -74,9 +75,21 @@ pub(super) fn add_repository(
     }
 }
 
+/// Entries for apps that the repository alone told, as the engine's list would have them.
+pub(super) fn of_repository(apps: Vec<App>, users: &HashMap<String, User>) -> Vec<AppEntry> {
+    let entry = |app: App| {
+        let mut entry =
+            AppEntry { id: app.id.clone(), title: app.id.clone(), ..AppEntry::default() };
+        add_app(&mut entry, app, users);
+        entry
+    };
+    apps.into_iter().filter(|app| !app.id.is_empty()).map(entry).collect()
+}
+
 fn add_app(entry: &mut AppEntry, app: App, users: &HashMap<String, User>) {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let at = |text: Option<String>| time(text.as_deref());
+    entry.described = true;
     entry.owner = app.owner.map(|owner| {
         let user = owner.id.as_ref().and_then(|id| users.get(id));
         let email = user.and_then(User::email).or_else(|| owner.email()).map(str::to_owned);
@@ -255,6 +268,7 @@ mod tests {
             AppEntry {
                 id: "a".to_owned(),
                 title: "From the engine".to_owned(),
+                described: true,
                 published: Some(true),
                 project: Some((Some("s".to_owned()), "Finance".to_owned())),
                 owner: Some(Owner {

@@ -18,6 +18,9 @@ pub struct AppEntry {
     pub published: Option<bool>,
     /// Stream or space: id and name.
     pub project: Option<(Option<String>, String)>,
+    /// Whether everything that only the repository (or the tenant) tells was read: owner, tags and
+    /// custom properties. When not, their absence here says nothing.
+    pub described: bool,
     /// Owner (QRS or Cloud only).
     pub owner: Option<Owner>,
     /// Names of tags (QRS only).

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::address::Address;
 use super::class::Class;
+use super::feed::{self, Feed};
 use super::http::{Answer, Http, RestError};
 use super::login::{Login, XRF_HEADER, XRF_KEY};
 
@@ -120,7 +121,7 @@ impl Repository {
 
     /// `about`: the build's version.
     pub(super) async fn version(&self, login: &Login) -> Result<String, RestError> {
-        let about: Value = self.get_json(login, "/qrs/about", None).await?;
+        let about: Value = self.get_json(login, "/qrs/about", &[]).await?;
         let version = about.get("buildVersion").and_then(Value::as_str);
         Ok(version.unwrap_or("unknown").to_owned())
     }
@@ -204,7 +205,8 @@ impl Repository {
         filter: Option<&str>,
     ) -> Result<Read<T>, RestError> {
         let path = format!("/qrs/{entity}/full");
-        let entries: Vec<Box<RawValue>> = self.get_json(login, &path, filter).await?;
+        let query: Vec<(&str, &str)> = filter.iter().map(|filter| ("filter", *filter)).collect();
+        let entries: Vec<Box<RawValue>> = self.get_json(login, &path, &query).await?;
         let mut read = Read { entries: Vec::with_capacity(entries.len()), damaged: 0 };
         for entry in entries {
             match serde_json::from_str(entry.get()) {
@@ -218,7 +220,7 @@ impl Repository {
     /// `…/count` answers a number, or `{"value": number}`.
     async fn count(&self, login: &Login, entity: &str) -> Result<u64, RestError> {
         let path = format!("/qrs/{entity}/count");
-        let answer: Value = self.get_json(login, &path, None).await?;
+        let answer: Value = self.get_json(login, &path, &[]).await?;
         let number = answer.get("value").unwrap_or(&answer);
         number.as_u64().ok_or_else(|| RestError::Content {
             what: path,
@@ -226,35 +228,64 @@ impl Repository {
         })
     }
 
+    /// What the change feed tells of apps since a time (ISO 8601), oldest first.
+    pub(super) async fn changes(&self, login: &Login, since: &str) -> Result<Feed, RestError> {
+        let path = "/qrs/notification/changes";
+        let answer = self.answer(login, path, &[("since", since), ("types", "App")]).await?;
+        let entries: Vec<Value> = parse(path, &answer)?;
+        Ok(feed::read(&entries, feed::server_time(&answer.headers)))
+    }
+
+    /// The apps with these ids, as far as the user sees them.
+    pub(super) async fn apps_by_id(
+        &self,
+        login: &Login,
+        ids: &[String],
+    ) -> Result<Read<App>, RestError> {
+        self.by_ids(login, "app", ids).await
+    }
+
+    /// The users with these ids, with their attributes, by id; asked for one by one and not in a whole
+    /// list.
+    pub(super) async fn users_by_id(
+        &self,
+        login: &Login,
+        ids: &[String],
+    ) -> Result<HashMap<String, User>, RestError> {
+        let read: Read<User> = self.by_ids(login, "user", ids).await?;
+        Ok(read.entries.into_iter().filter_map(|user| Some((user.id.clone()?, user))).collect())
+    }
+
     async fn get_json<T: DeserializeOwned>(
         &self,
         login: &Login,
         path: &str,
-        filter: Option<&str>,
+        query: &[(&str, &str)],
     ) -> Result<T, RestError> {
-        let mut answer = self.get(login, path, filter).await;
+        parse(path, &self.answer(login, path, query).await?)
+    }
+
+    async fn answer(
+        &self,
+        login: &Login,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Answer, RestError> {
+        let mut answer = self.get(login, path, query).await;
         if matches!(&answer, Err(error) if error.class() == Class::SignIn)
             && let Ok(credentials) = login.credentials().await
             && login.forget(&credentials).await
         {
-            answer = self.get(login, path, filter).await;
+            answer = self.get(login, path, query).await;
         }
-        let answer = answer?;
-        serde_json::from_slice(&answer.body).map_err(|error| RestError::Content {
-            what: path.to_owned(),
-            found: if answer.is_html() {
-                "an HTML page".to_owned()
-            } else {
-                format!("what is not understood: {error}")
-            },
-        })
+        answer
     }
 
     async fn get(
         &self,
         login: &Login,
         path: &str,
-        filter: Option<&str>,
+        parameters: &[(&str, &str)],
     ) -> Result<Answer, RestError> {
         let credentials = login.credentials().await.map_err(|error| RestError::Connection {
             what: path.to_owned(),
@@ -263,9 +294,7 @@ impl Repository {
         let mut headers = credentials.rest_headers();
         headers.insert(XRF_HEADER, HeaderValue::from_static(XRF_KEY));
         let mut query = vec![("xrfkey", XRF_KEY)];
-        if let Some(filter) = filter {
-            query.push(("filter", filter));
-        }
+        query.extend(parameters);
         let url = self.address.rest(path);
         let answer = self.http.get(path, &url, &query, headers, self.limit).await?;
         if (200..300).contains(&answer.status) {
@@ -274,6 +303,17 @@ impl Repository {
             Err(RestError::Status { what: path.to_owned(), status: answer.status })
         }
     }
+}
+
+fn parse<T: DeserializeOwned>(path: &str, answer: &Answer) -> Result<T, RestError> {
+    serde_json::from_slice(&answer.body).map_err(|error| RestError::Content {
+        what: path.to_owned(),
+        found: if answer.is_html() {
+            "an HTML page".to_owned()
+        } else {
+            format!("what is not understood: {error}")
+        },
+    })
 }
 
 #[cfg(test)]

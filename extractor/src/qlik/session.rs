@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::call_error::{CallError, SessionError};
+use super::counters::Counters;
 use super::notification::Notification;
 use super::rpc::{self, EngineError, Incoming};
 use super::transport::Socket;
@@ -41,6 +42,7 @@ pub(super) struct Session {
     commands: mpsc::Sender<Command>,
     window: Semaphore,
     shared: Arc<Shared>,
+    counters: Counters,
     owner: JoinHandle<()>,
 }
 
@@ -59,7 +61,12 @@ enum Command {
 
 impl Session {
     /// Takes over a connected socket. At most `in_flight` requests wait for an answer at a time.
-    pub(super) fn start(socket: Socket, in_flight: usize, message_bytes: usize) -> Self {
+    pub(super) fn start(
+        socket: Socket,
+        in_flight: usize,
+        message_bytes: usize,
+        counters: Counters,
+    ) -> Self {
         let in_flight = in_flight.clamp(1, Semaphore::MAX_PERMITS);
         // Twice the window: each request may be followed by its cancellation.
         let (commands, receiver) = mpsc::channel(in_flight.saturating_mul(2));
@@ -69,8 +76,12 @@ impl Session {
             next_id: AtomicU64::new(1),
             message_bytes,
         });
-        let owner = tokio::spawn(own(socket, receiver, shared.clone()));
-        Self { commands, window: Semaphore::new(in_flight), shared, owner }
+        let (open, owned) = (counters.session(), shared.clone());
+        let owner = tokio::spawn(async move {
+            own(socket, receiver, owned).await;
+            drop(open);
+        });
+        Self { commands, window: Semaphore::new(in_flight), shared, counters, owner }
     }
 
     /// Sends a request and waits for its reply; asks again where the error allows it. The time limit
@@ -113,6 +124,7 @@ impl Session {
             .acquire()
             .await
             .map_err(|_| CallError::Session { method, error: SessionError::Closed })?;
+        self.counters.engine_request();
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let text = rpc::request(id, handle, method, params);
         let (reply, answer) = oneshot::channel();

@@ -12,8 +12,10 @@ use super::call_error::CallError;
 use super::certificate::{self, Description};
 use super::class::{Class, chain};
 use super::cloud::Tenant;
+use super::counters::{Counters, Requests};
 use super::data_model::{Metadata, MetadataService};
 use super::engine::Engine;
+use super::feed::{self, Feed};
 use super::http::{Http, RestError};
 use super::inventory;
 use super::limiter::Limiter;
@@ -88,6 +90,7 @@ pub(super) struct Inner {
     repository: Option<qrs::Repository>,
     /// Qlik Cloud: lists apps instead of engine and repository.
     tenant: Option<Tenant>,
+    counters: Counters,
 }
 
 /// A session and who opened it.
@@ -117,7 +120,8 @@ impl Site {
         let tls = tls::client_config(&settings)
             .map_err(|error| problem(error.setting(), error.to_string()))?;
         let (timeouts, limits) = (settings.timeouts, settings.limits);
-        let http = Http::new(&tls, &timeouts, limits.message_bytes)
+        let counters = Counters::default();
+        let http = Http::new(&tls, &timeouts, limits.message_bytes, counters.clone())
             .map_err(|error| problem(name::HOST_PORT, error.to_string()))?;
         let repository = repository_address(&settings, &address)
             .map_err(|message| problem(name::REPOSITORY_URL, message))?
@@ -144,6 +148,7 @@ impl Site {
             transport,
             repository,
             tenant,
+            counters,
             settings,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -165,8 +170,10 @@ impl Site {
             apps.complete = false;
             apps.notices.push(format!("{} apps are listed without an id", list.damaged));
         }
-        if let Some(repository) = &self.inner.repository {
-            self.add_repository(repository, &mut apps).await;
+        match &self.inner.repository {
+            Some(repository) => self.add_repository(repository, &mut apps).await,
+            // Nothing more will ever be told.
+            None => apps.apps.iter_mut().for_each(|app| app.described = true),
         }
         Ok(apps)
     }
@@ -235,6 +242,51 @@ impl Site {
         self.inner.limiter.allowed()
     }
 
+    /// Requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.inner.counters.requests()
+    }
+
+    /// Engine sessions that are open now.
+    #[must_use]
+    pub fn open_sessions(&self) -> u64 {
+        self.inner.counters.open_sessions()
+    }
+
+    /// What the repository's change feed tells of apps since a time, in milliseconds since the epoch;
+    /// `None` when the site has no repository to ask.
+    ///
+    /// # Errors
+    /// The repository cannot be reached, has no feed, or refuses the user.
+    pub async fn changes(&self, since: i64) -> Result<Option<Feed>, Error> {
+        let Some(repository) = &self.inner.repository else { return Ok(None) };
+        Ok(Some(repository.changes(&self.inner.login, &feed::since(since)).await?))
+    }
+
+    /// What the repository tells of these apps, as [`Self::apps`] would list them; those that it does
+    /// not tell are missing.
+    ///
+    /// # Errors
+    /// The repository cannot be reached or refuses the user.
+    pub async fn apps_by_id(&self, ids: &[String]) -> Result<Vec<AppEntry>, Error> {
+        let Some(repository) = &self.inner.repository else { return Ok(Vec::new()) };
+        let login = &self.inner.login;
+        let read = repository.apps_by_id(login, ids).await?;
+        let owners = inventory::owner_ids(&read.entries);
+        let users = repository.users_by_id(login, &owners).await;
+        // As for the whole list: who may not read users never may.
+        let is_told = match &users {
+            Ok(_) => true,
+            Err(error) => {
+                matches!(error.class(), Class::Denied | Class::NotFound | Class::Missing)
+            }
+        };
+        let mut apps = inventory::of_repository(read.entries, &users.unwrap_or_default());
+        apps.iter_mut().for_each(|app| app.described = is_told);
+        Ok(apps)
+    }
+
     /// What the certificates of the settings say of themselves, with the setting each is from.
     #[must_use]
     pub fn certificates(&self) -> Vec<(&'static str, Description)> {
@@ -261,6 +313,7 @@ impl Site {
             repository_read: list.owners_read,
             notices: list.notices,
         };
+        apps.apps.iter_mut().for_each(|app| app.described = list.owners_read);
         if list.damaged > 0 {
             apps.notices.push(format!("{} apps of the tenant are not understood", list.damaged));
         }
@@ -303,6 +356,9 @@ impl Site {
             }
         };
         inventory::add_repository(&mut list.apps, read.entries, &users);
+        if !list.repository_read {
+            list.apps.iter_mut().for_each(|app| app.described = false);
+        }
     }
 }
 
@@ -321,8 +377,12 @@ impl Inner {
             match self.transport.connect(&self.address, &url, &headers).boxed().await {
                 Ok(socket) => {
                     let limits = &self.settings.limits;
-                    let session =
-                        Session::start(socket, limits.requests_in_flight, limits.message_bytes);
+                    let session = Session::start(
+                        socket,
+                        limits.requests_in_flight,
+                        limits.message_bytes,
+                        self.counters.clone(),
+                    );
                     return Ok(OpenSession { session, credentials });
                 }
                 Err(error) => {

@@ -1,5 +1,5 @@
-//! The admin server: `/healthz` answers while the process lives, `/readyz` once a run has succeeded
-//! and as long as the last one did.
+//! The admin server: `/healthz` answers while the process lives, `/readyz` once a run over the whole
+//! site has succeeded and as long as the last one did, `/metrics` is for Prometheus.
 
 use std::{
     net::SocketAddr,
@@ -9,12 +9,20 @@ use std::{
     },
 };
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    routing::get,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Whether the last run succeeded; shared with the admin server.
+use super::metrics::Metrics;
+
+/// Whether the last run over the whole site succeeded; shared with the admin server. Apps that could
+/// not be read do not make it unready, a site or a broker that cannot be used does.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
@@ -29,20 +37,26 @@ impl Readiness {
     }
 }
 
-/// Serves until cancelled.
+/// Serves until cancelled; returns the address that was bound.
 ///
 /// # Errors
 /// When the address cannot be bound.
 pub async fn serve(
     address: SocketAddr,
     readiness: Readiness,
+    metrics: Metrics,
     cancel: CancellationToken,
-) -> std::io::Result<()> {
+) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
-    info!(address = %listener.local_addr()?, "admin server");
+    let bound = listener.local_addr()?;
+    info!(address = %bound, "admin server");
+    let exposition = move || async move {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.exposition())
+    };
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(exposition))
         .with_state(readiness);
     tokio::spawn(async move {
         let stopped = cancel.cancelled_owned();
@@ -50,7 +64,7 @@ pub async fn serve(
             warn!(%error, "the admin server ended");
         }
     });
-    Ok(())
+    Ok(bound)
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {

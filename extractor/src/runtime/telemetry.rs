@@ -1,9 +1,11 @@
-//! Logs go to standard error; standard output is for data.
+//! Logs go to standard error, above the progress bar when there is one; standard output is for data.
 
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::progress;
 
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -24,7 +26,10 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
         .parse(format!("librdkafka=warn,rdkafka=warn,{level}"))
         .map_err(|error| format!("`--log-level {level}` is no log filter: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    if format == LogFormat::Json {
+        progress::never_draw();
+    }
+    let lines = fmt::layer().with_writer(|| progress::AboveBar).with_target(false);
     let started = match format {
         LogFormat::Text => {
             registry.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init()

@@ -90,6 +90,7 @@ async fn apps_come_with_space_and_owner_from_every_page() {
         AppEntry {
             id: "a".to_owned(),
             title: "Sales".to_owned(),
+            described: true,
             published: Some(true),
             project: Some((Some("s1".to_owned()), "Finance".to_owned())),
             owner: Some(Owner {
