@@ -9,6 +9,8 @@
 //! | `DELETE /apps/{id}` | removes an app |
 //! | `POST /apps/{id}/rename` | `{"title": "…"}` |
 //! | `POST /apps/{id}/touch` | `{"modified": "…", "reloaded": "…"}`, both optional; `{}` is modified now |
+//! | `POST /apps/{id}/describe` | `{"owner": {…}, "stream": "…", "tags": […], "custom_properties": {…}}`, all optional; no time of the app moves |
+//! | `DELETE /changes` | the change feed forgets everything so far |
 //! | `POST /apps/{id}/hide`, `/show` | takes the app from every list, or gives it back |
 //! | `POST /apps/{id}/deny-data` | `{"code": 4000}`, or `{"code": null}` |
 //! | `POST /apps/{id}/script-access` | `{"access": "full" \| "read_only" \| "denied" \| null}` |
@@ -23,13 +25,13 @@
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bundle::Bundle;
-use crate::control::{Control, Touch};
+use crate::control::{Control, Description, Touch};
 use crate::faults::Fault;
 use crate::settings::{Behaviour, ScriptAccess};
 
@@ -44,6 +46,8 @@ pub(crate) fn router(control: Control) -> Router {
         .route("/apps/{id}", put(put_app).delete(remove_app))
         .route("/apps/{id}/rename", post(rename))
         .route("/apps/{id}/touch", post(touch))
+        .route("/apps/{id}/describe", post(describe))
+        .route("/changes", delete(forget_changes))
         .route("/apps/{id}/hide", post(hide))
         .route("/apps/{id}/show", post(show))
         .route("/apps/{id}/deny-data", post(deny_data))
@@ -114,6 +118,19 @@ async fn touch(
 ) -> StatusCode {
     let touch = if body == Touch::default() { Touch::modified_now() } else { body };
     known(control.touch_app(&id, touch))
+}
+
+async fn describe(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    Json(body): Json<Description>,
+) -> StatusCode {
+    known(control.describe_app(&id, body))
+}
+
+async fn forget_changes(State(control): State<Control>) -> StatusCode {
+    control.forget_changes();
+    StatusCode::NO_CONTENT
 }
 
 async fn hide(State(control): State<Control>, Path(id): Path<String>) -> StatusCode {

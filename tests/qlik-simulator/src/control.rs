@@ -1,11 +1,12 @@
 //! The handle with which a test or the admin interface steers a running site.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::bundle::{Bundle, BundleError};
+use crate::bundle::{Bundle, BundleError, Person};
 use crate::faults::Fault;
 use crate::settings::{Behaviour, ScriptAccess};
 use crate::site::{Site, now};
@@ -26,6 +27,21 @@ pub struct Touch {
     pub modified: Option<String>,
     /// Reload time.
     pub reloaded: Option<String>,
+}
+
+/// What the management console changes of an app and only the repository tells (the stream, the engine's
+/// list too); what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Description {
+    /// Owner.
+    pub owner: Option<Person>,
+    /// Stream.
+    pub stream: Option<String>,
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// Custom properties by name, each with its values.
+    pub custom_properties: Option<BTreeMap<String, Vec<String>>>,
 }
 
 impl Touch {
@@ -58,6 +74,33 @@ impl Control {
             app.title = title.to_owned();
             app.modified = now();
         })
+    }
+
+    /// Changes what the management console changes. No time of the app moves; the change feed tells.
+    pub fn describe_app(&self, id: &str, description: Description) -> bool {
+        self.site.change(id, true, |app| {
+            // The key of a publication is its time, which must stay what it was.
+            let publish_time = app.publish_time();
+            let keys = Arc::make_mut(&mut app.keys);
+            if let Some(owner) = description.owner {
+                keys.owner = Some(owner);
+            }
+            if let Some(stream) = description.stream {
+                keys.stream = Some(stream);
+                keys.publish_time = publish_time;
+            }
+            if let Some(tags) = description.tags {
+                keys.tags = tags;
+            }
+            if let Some(properties) = description.custom_properties {
+                keys.custom_properties = properties;
+            }
+        })
+    }
+
+    /// The change feed forgets everything so far, as when the repository is restarted: a gap.
+    pub fn forget_changes(&self) {
+        self.site.forget_changes();
     }
 
     /// Sets an app's modification and reload times, as far as given.

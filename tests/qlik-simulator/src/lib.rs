@@ -41,7 +41,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use bundle::{Bundle, BundleError, Connection, LineageEntry, Person, SheetKeys, SiteKeys};
 pub use certificates::{CertificateError, Certificates};
-pub use control::{Control, Touch};
+pub use control::{Control, Description, Touch};
 pub use faults::{Effect, Fault};
 pub use settings::{
     Behaviour, Latencies, Mode, Opening, ProxySettings, Qrs, Rest, ScriptAccess, Settings,

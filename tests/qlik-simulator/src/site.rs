@@ -297,6 +297,11 @@ impl Site {
         state.changes.iter().filter(|change| change.date.as_str() >= since).cloned().collect()
     }
 
+    /// Forgets all changes so far.
+    pub(crate) fn forget_changes(&self) {
+        lock(&self.state).changes.clear();
+    }
+
     /// Whether a script log was asked for before; the first request finds it not ready.
     pub(crate) fn script_log_is_ready(&self, reference: &str) -> bool {
         !lock(&self.state).requested_logs.insert(reference.to_owned())

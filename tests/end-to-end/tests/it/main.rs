@@ -2,12 +2,15 @@
 //! broker and registry named by `KAFKA_BOOTSTRAP` and `SCHEMA_REGISTRY_URL`.
 //!
 //! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
-//! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
+//! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`), what
+//! an extractor that follows the site notices (`follow`), what is read without opening apps (`unopened`).
 
 mod architecture;
 mod chain;
 mod consumers;
 mod crash;
 mod errors;
+mod follow;
 mod idempotence;
+mod unopened;
 mod world;

@@ -16,7 +16,9 @@ use end_to_end::{
 use openmetadata_simulator::{
     Effect, Fault, OpenMetadata, Running as Catalogue, Settings as CatalogueSettings,
 };
-use qlik_simulator::{Bundle, Certificates, QlikSite, Running as Site, Settings as SiteSettings};
+use qlik_simulator::{
+    Bundle, Certificates, Control, QlikSite, Running as Site, Settings as SiteSettings,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -172,6 +174,11 @@ impl World {
     pub(crate) fn slow_site(&self, latency: Duration) {
         let latency = u64::try_from(latency.as_millis()).expect("short");
         self.site.control().set_behaviour(|behaviour| behaviour.latencies.request_ms = latency);
+    }
+
+    /// The handle that steers the site.
+    pub(crate) fn control(&self) -> Control {
+        self.site.control()
     }
 
     /// Removes an app from the site.

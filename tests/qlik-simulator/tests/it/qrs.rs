@@ -1,6 +1,6 @@
 //! The repository.
 
-use qlik_simulator::{Mode, Running, Settings, Touch};
+use qlik_simulator::{Description, Mode, Running, Settings, Touch};
 use serde_json::{Value, json};
 
 use crate::client::{self, ETL, SALES, USER, http, named, qrs};
@@ -208,4 +208,36 @@ async fn the_log_of_the_last_reload() {
     assert!(text.starts_with('\u{feff}'));
     assert!(text.contains("0013 FOR EACH vTable IN 'Orders', 'OrderLines'\r\n"), "{text}");
     assert!(text.contains("*** CONNECT TO ***"));
+}
+
+/// What the console changes moves no time, and a restarted repository has forgotten its changes.
+#[tokio::test]
+async fn descriptions_change_and_changes_are_forgotten() {
+    let site = client::site().await;
+    let control = site.control();
+    let feed = async || {
+        let path = "/notification/changes?since=2000-01-01T00:00:00.000Z&types=App";
+        qrs(&site, path).await.1.as_array().expect("a list").clone()
+    };
+    let (_, before) = qrs(&site, &format!("/app/{SALES}")).await;
+    let description = Description {
+        stream: Some("Elsewhere".into()),
+        tags: Some(vec!["Fresh".into()]),
+        ..Description::default()
+    };
+    assert!(control.describe_app(SALES, description));
+    let (_, after) = qrs(&site, &format!("/app/{SALES}")).await;
+    assert_eq!(
+        (&after["stream"]["name"], &after["tags"][0]["name"]),
+        (&json!("Elsewhere"), &json!("Fresh"))
+    );
+    for key in ["modifiedDate", "publishTime", "lastReloadTime", "owner", "customProperties"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    let changes = feed().await;
+    assert_eq!(changes[0]["object"]["tags"], after["tags"]);
+    control.forget_changes();
+    assert_eq!(feed().await.len(), 0);
+    assert!(control.remove_app(SALES));
+    assert_eq!(feed().await[0]["changeType"], 3);
 }
