@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::call_error::CallError;
 use super::class::Class;
+use super::inventory::{self, DocList};
 use super::rpc::GLOBAL;
 use super::session::{Session, TimeLimit};
 use super::settings::{Timeouts, name};
@@ -61,11 +62,12 @@ impl<'a> Engine<'a> {
     }
 
     /// `GetDocList`: the apps that the user sees.
-    pub(super) async fn doc_list(&self) -> Result<Vec<Value>, CallError> {
+    pub(super) async fn doc_list(&self) -> Result<DocList, CallError> {
         let method = "GetDocList";
         let limit = TimeLimit { after: self.timeouts.list(), setting: name::REQUEST_TIMEOUT };
-        let result = self.session.call(GLOBAL, method, &json!([]), limit).await?;
-        whole_list(result, method, "/qDocList")
+        let reply = self.session.call_for_text(GLOBAL, method, &json!([]), limit).await?;
+        let list = inventory::read_doc_list(reply.text());
+        list.ok_or(CallError::Shape { method, missing: "/qDocList" })
     }
 
     /// `OpenDoc`.

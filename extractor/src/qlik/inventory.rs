@@ -6,10 +6,13 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::model::{AppEntry, Owner};
 use super::qrs::{App, CustomProperty, Named, User};
+use super::rpc;
 
 /// Qlik's null date is 1753-01-01; whatever lies before this is no time of an app.
 const FIRST_TIME: i64 = -6_000_000_000_000;
@@ -21,18 +24,25 @@ pub(super) struct DocList {
     pub(super) damaged: usize,
 }
 
-/// Reads the engine's list.
-pub(super) fn read_doc_list(entries: &[Value]) -> DocList {
+/// Reads the engine's list (`{qDocList: […]}`), one entry after the other, since thousands of them as
+/// values would take a lot of memory; `None` when there is no list.
+pub(super) fn read_doc_list(result: &str) -> Option<DocList> {
+    #[derive(Deserialize)]
+    struct Listed<'a> {
+        #[serde(borrow, rename = "qDocList")]
+        entries: Vec<&'a RawValue>,
+    }
+    let Listed { entries } = serde_json::from_str(result).ok()?;
     let mut seen = HashSet::new();
     let mut list = DocList { apps: Vec::with_capacity(entries.len()), damaged: 0 };
     for entry in entries {
-        match read_entry(entry) {
+        match rpc::value(entry.get()).ok().as_ref().and_then(read_entry) {
             Some(app) if seen.insert(app.id.clone()) => list.apps.push(app),
             Some(_) => {}
             None => list.damaged += 1,
         }
     }
-    list
+    Some(list)
 }
 
 fn read_entry(entry: &Value) -> Option<AppEntry> {
@@ -202,7 +212,8 @@ mod tests {
                 "stream": {"id": "3cd5", "name": "Finance"}
             }
         });
-        let list = read_doc_list(&[entry.clone(), entry, json!({"qDocName": "x"}), json!(1)]);
+        let entries = json!([entry, entry, {"qDocName": "x"}, 1]);
+        let list = read_doc_list(&json!({"qDocList": entries}).to_string()).expect("a list");
         assert_eq!(list.damaged, 2);
         assert_eq!(
             list.apps,
@@ -223,7 +234,9 @@ mod tests {
 
     #[test]
     fn an_app_that_says_nothing_of_itself() {
-        let list = read_doc_list(&[json!({"qDocId": "a", "qFileSize": 0})]);
+        let text = r#"{"qDocList":[{"qDocId":"a","qFileSize":0}]}"#;
+        let list = read_doc_list(text).expect("a list");
+        assert!(read_doc_list("{}").is_none() && read_doc_list(r#"{"qDocList":null}"#).is_none());
         assert_eq!(
             list.apps,
             [AppEntry { id: "a".to_owned(), title: "a".to_owned(), ..AppEntry::default() }]

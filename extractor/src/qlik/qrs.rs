@@ -206,7 +206,8 @@ impl Repository {
     ) -> Result<Read<T>, RestError> {
         let path = format!("/qrs/{entity}/full");
         let query: Vec<(&str, &str)> = filter.iter().map(|filter| ("filter", *filter)).collect();
-        let entries: Vec<Box<RawValue>> = self.get_json(login, &path, &query).await?;
+        let answer = self.answer(login, &path, &query).await?;
+        let entries: Vec<&RawValue> = parse(&path, &answer)?;
         let mut read = Read { entries: Vec::with_capacity(entries.len()), damaged: 0 };
         for entry in entries {
             match serde_json::from_str(entry.get()) {
@@ -305,7 +306,7 @@ impl Repository {
     }
 }
 
-fn parse<T: DeserializeOwned>(path: &str, answer: &Answer) -> Result<T, RestError> {
+fn parse<'a, T: Deserialize<'a>>(path: &str, answer: &'a Answer) -> Result<T, RestError> {
     serde_json::from_slice(&answer.body).map_err(|error| RestError::Content {
         what: path.to_owned(),
         found: if answer.is_html() {

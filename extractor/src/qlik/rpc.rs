@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::class::Class;
@@ -29,7 +31,7 @@ pub(super) enum Incoming {
         /// Id of the request.
         id: u64,
         /// `result`, or `error`.
-        outcome: Result<Value, EngineError>,
+        outcome: Result<Reply, EngineError>,
     },
     /// Something said unasked.
     Notification {
@@ -42,6 +44,47 @@ pub(super) enum Incoming {
     Ignored,
 }
 
+/// `result` of a reply as text. A list of all apps is large: as values it would take ten times as much.
+pub(super) struct Reply(Box<RawValue>);
+
+impl Reply {
+    /// JSON text.
+    pub(super) fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Values.
+    ///
+    /// # Errors
+    /// It is nested too deeply.
+    pub(super) fn value(&self) -> Result<Value, serde_json::Error> {
+        value(self.text())
+    }
+}
+
+impl PartialEq for Reply {
+    fn eq(&self, other: &Self) -> bool {
+        self.value().ok() == other.value().ok()
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.text())
+    }
+}
+
+/// The members of a message that matter.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Envelope {
+    id: Option<Value>,
+    result: Option<Box<RawValue>>,
+    error: Option<Value>,
+    method: Option<Value>,
+    params: Option<Value>,
+}
+
 impl Incoming {
     /// Reads a message. Duplicate keys are tolerated (the last counts), and so are halves of surrogate
     /// pairs, which the engine sends when a text was cut in the middle of a character.
@@ -49,30 +92,49 @@ impl Incoming {
     /// # Errors
     /// The text is not JSON.
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        let value: Value = match serde_json::from_str(text) {
-            Ok(value) => value,
-            Err(error) => match replace_lone_surrogates(text) {
-                Cow::Owned(repaired) => serde_json::from_str(&repaired)?,
-                Cow::Borrowed(_) => return Err(error),
-            },
+        let message = match serde_json::from_str::<Envelope>(text) {
+            Ok(message) => message,
+            // No object, a key twice on the outermost level, or half a character.
+            Err(_) => Envelope::of_value(value(text)?)?,
         };
-        let Value::Object(mut message) = value else {
-            return Ok(Self::Ignored);
-        };
-        if let Some(id) = message.get("id").and_then(Value::as_u64) {
-            let outcome = match message.remove("error") {
-                Some(error) if !error.is_null() => Err(EngineError::from_value(&error)),
-                _ => Ok(message.remove("result").unwrap_or(Value::Null)),
+        if let Some(id) = message.id.as_ref().and_then(Value::as_u64) {
+            let outcome = match message.error {
+                Some(error) => Err(EngineError::from_value(&error)),
+                None => Ok(Reply(message.result.unwrap_or_else(|| RawValue::NULL.to_owned()))),
             };
             return Ok(Self::Reply { id, outcome });
         }
-        match message.remove("method") {
-            Some(Value::String(method)) => Ok(Self::Notification {
-                method,
-                params: message.remove("params").unwrap_or(Value::Null),
-            }),
+        match message.method {
+            Some(Value::String(method)) => {
+                Ok(Self::Notification { method, params: message.params.unwrap_or(Value::Null) })
+            }
             _ => Ok(Self::Ignored),
         }
+    }
+}
+
+impl Envelope {
+    fn of_value(value: Value) -> Result<Self, serde_json::Error> {
+        let Value::Object(mut message) = value else { return Ok(Self::default()) };
+        let mut member = |key: &str| message.remove(key).filter(|value| !value.is_null());
+        Ok(Self {
+            result: member("result").map(|result| to_raw_value(&result)).transpose()?,
+            id: member("id"),
+            error: member("error"),
+            method: member("method"),
+            params: member("params"),
+        })
+    }
+}
+
+/// Reads JSON, with halves of surrogate pairs replaced.
+pub(super) fn value(text: &str) -> Result<Value, serde_json::Error> {
+    match serde_json::from_str(text) {
+        Ok(value) => Ok(value),
+        Err(error) => match replace_lone_surrogates(text) {
+            Cow::Owned(repaired) => serde_json::from_str(&repaired),
+            Cow::Borrowed(_) => Err(error),
+        },
     }
 }
 
@@ -206,7 +268,7 @@ mod tests {
     use super::*;
 
     fn reply(id: u64, result: Value) -> Incoming {
-        Incoming::Reply { id, outcome: Ok(result) }
+        Incoming::Reply { id, outcome: Ok(Reply(to_raw_value(&result).unwrap())) }
     }
 
     #[test]
@@ -220,6 +282,7 @@ mod tests {
         );
         check(r#"{"id":7,"result":{"t":1,"t":2}}"#, reply(7, json!({"t": 2})));
         check(r#"{"id":7}"#, reply(7, Value::Null));
+        check(r#"{"id":6,"result":1,"id":7,"result":2}"#, reply(7, json!(2)));
         check(r#"{"id":7,"error":null,"result":1}"#, reply(7, json!(1)));
         check(
             r#"{"id":7,"error":{"code":2,"parameter":"qId","message":"Not found"}}"#,
@@ -245,8 +308,8 @@ mod tests {
     #[test]
     fn halves_of_characters_do_not_spoil_a_message() {
         let check = |text: &str, expected: &str| match Incoming::parse(text) {
-            Ok(Incoming::Reply { outcome: Ok(Value::String(text)), .. }) => {
-                assert_eq!(text, expected);
+            Ok(Incoming::Reply { outcome: Ok(reply), .. }) => {
+                assert_eq!(reply.value().unwrap(), expected);
             }
             other => panic!("{text}: {other:?}"),
         };

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::call_error::{CallError, SessionError};
 use super::counters::Counters;
 use super::notification::Notification;
-use super::rpc::{self, EngineError, Incoming};
+use super::rpc::{self, EngineError, Incoming, Reply};
 use super::transport::Socket;
 
 /// How long the other side may take to answer our close frame.
@@ -48,14 +48,14 @@ pub(super) struct Session {
 
 /// What the handle and the owner task both see.
 struct Shared {
-    pending: Mutex<HashMap<u64, oneshot::Sender<Result<Value, EngineError>>>>,
+    pending: Mutex<HashMap<u64, oneshot::Sender<Result<Reply, EngineError>>>>,
     ended: OnceLock<SessionError>,
     next_id: AtomicU64,
     message_bytes: usize,
 }
 
 enum Command {
-    Send { id: u64, text: String, reply: oneshot::Sender<Result<Value, EngineError>> },
+    Send { id: u64, text: String, reply: oneshot::Sender<Result<Reply, EngineError>> },
     Cancel { id: u64 },
 }
 
@@ -93,6 +93,21 @@ impl Session {
         params: &Value,
         limit: TimeLimit,
     ) -> Result<Value, CallError> {
+        let reply = self.call_for_text(handle, method, params, limit).await?;
+        reply.value().map_err(|error| CallError::Session {
+            method,
+            error: SessionError::Protocol(error.to_string()),
+        })
+    }
+
+    /// The same for a result that is too large to be made values of at once.
+    pub(super) async fn call_for_text(
+        &self,
+        handle: i64,
+        method: &'static str,
+        params: &Value,
+        limit: TimeLimit,
+    ) -> Result<Reply, CallError> {
         let mut attempt = 1;
         loop {
             let error = match self.call_once(handle, method, params, limit).await {
@@ -117,7 +132,7 @@ impl Session {
         method: &'static str,
         params: &Value,
         limit: TimeLimit,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Reply, CallError> {
         let ended = |_| CallError::Session { method, error: self.shared.end() };
         let _place = self
             .window
@@ -158,7 +173,7 @@ impl Session {
 impl Shared {
     fn pending(
         &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Value, EngineError>>>> {
+    ) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Reply, EngineError>>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

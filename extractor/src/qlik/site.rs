@@ -17,7 +17,7 @@ use super::data_model::{Metadata, MetadataService};
 use super::engine::Engine;
 use super::feed::{self, Feed};
 use super::http::{Http, RestError};
-use super::inventory;
+use super::inventory::{self, DocList};
 use super::limiter::Limiter;
 use super::login::{Credentials, Login, LoginError};
 use super::model::{AppContent, AppEntry, AppList};
@@ -162,9 +162,7 @@ impl Site {
         if let Some(tenant) = &self.inner.tenant {
             return self.cloud_apps(tenant).await;
         }
-        let entries = self.inner.doc_list().await?;
-        let list = inventory::read_doc_list(&entries);
-        drop(entries);
+        let list = self.inner.doc_list().await?;
         let mut apps = AppList { apps: list.apps, complete: true, ..AppList::default() };
         if list.damaged > 0 {
             apps.complete = false;
@@ -404,7 +402,7 @@ impl Inner {
         open.session.close().await;
     }
 
-    async fn doc_list(&self) -> Result<Vec<serde_json::Value>, Error> {
+    async fn doc_list(&self) -> Result<DocList, Error> {
         let mut tries = 0;
         loop {
             let permit = self.limiter.acquire().await;
@@ -439,7 +437,7 @@ impl Inner {
         }
     }
 
-    async fn doc_list_once(&self) -> Result<Vec<serde_json::Value>, Error> {
+    async fn doc_list_once(&self) -> Result<DocList, Error> {
         let open = self.open_session(None).await?;
         let engine = Engine::new(&open.session, &self.settings.timeouts);
         let result = engine.doc_list().await;
