@@ -230,19 +230,22 @@ impl<'a> Follower<'a> {
             return if self.cancel.is_cancelled() { Next::Cancelled } else { Next::Due };
         };
         let mut answered = Instant::now();
+        let mut asked = answered;
         let mut failures = 0;
         loop {
-            let wait = match failures {
-                0 => self.settings.run.feed_interval,
-                failures => backoff(failures).max(self.settings.run.feed_interval),
+            // From one question to the next, however long the changes of the first one took.
+            let next = match failures {
+                0 => asked + self.settings.run.feed_interval,
+                failures => Instant::now() + backoff(failures).max(self.settings.run.feed_interval),
             };
-            self.sleep_until((Instant::now() + wait).min(due)).await;
+            self.sleep_until(next.min(due)).await;
             if self.cancel.is_cancelled() {
                 return Next::Cancelled;
             }
             if Instant::now() >= due {
                 return Next::Due;
             }
+            asked = Instant::now();
             let feed = match self.site.changes(cursor.since()).await {
                 Ok(feed) => feed.unwrap_or_default(),
                 Err(error) if is_refused(&error) => {

@@ -290,7 +290,8 @@ impl RunContext<'_> {
         Ok(())
     }
 
-    /// Looks at apps, as many at a time as there may be sessions.
+    /// Looks at apps: twice as many at a time as there may be sessions, so that sessions do not stand
+    /// idle while other apps are mapped, published or wait for a REST answer. Memory grows with them.
     async fn each(
         &self,
         apps: &[AppEntry],
@@ -305,7 +306,7 @@ impl RunContext<'_> {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
                 async move { (entry, self.app(entry, known, mode, cancel).await) }
             })
-            .buffer_unordered(self.settings.site.limits.sessions);
+            .buffer_unordered(self.settings.site.limits.sessions.saturating_mul(2));
         let mut progress = Progress::new(apps.len());
         while let Some((entry, outcome)) = results.next().await {
             if let Outcome::Stop(error) = outcome {

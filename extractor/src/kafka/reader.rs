@@ -1,7 +1,7 @@
 //! Reads the state topics back: what is published is what a new run compares with.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -80,6 +80,7 @@ fn read_topic(
     visit: &mut impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
     let name = kafka.topics.name(topic);
+    know(kafka, consumer, &name)?;
     let mut places = TopicPartitionList::new();
     let mut open = BTreeSet::new();
     for partition in (0..count).filter_map(|partition| i32::try_from(partition).ok()) {
@@ -170,6 +171,7 @@ fn read_places(
     places: &[Place],
 ) -> Result<HashMap<Place, Reread>, Error> {
     let mut read = HashMap::new();
+    let mut known = HashSet::new();
     // The place after the last record that came.
     let mut position: Option<Place> = None;
     for place in places {
@@ -180,6 +182,9 @@ fn read_places(
                 && (0..=NEAR).contains(&(place.offset() - next.offset()))
         });
         if !is_near {
+            if known.insert(topic) {
+                know(kafka, consumer, &name)?;
+            }
             let mut assigned = TopicPartitionList::new();
             assigned
                 .add_partition_offset(&name, partition, Offset::Offset(place.offset()))
@@ -218,6 +223,12 @@ fn read_places(
     Ok(read)
 }
 
+/// Makes the client know a topic. It would learn of it by itself, a second after it is assigned.
+fn know(kafka: &Kafka, consumer: &BaseConsumer<Reading>, name: &str) -> Result<(), Error> {
+    let known = consumer.fetch_metadata(Some(name), REQUEST_TIMEOUT);
+    known.map(drop).map_err(Error::unreachable(kafka))
+}
+
 /// A consumer that does not read far ahead.
 fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
     consumer(kafka, &[("queued.max.messages.kbytes", "1024"), ("fetch.message.max.bytes", "65536")])
@@ -252,9 +263,7 @@ fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<Reading
     let consumer: BaseConsumer<Reading> =
         client_config(kafka, &ours).create_with_context(Reading).map_err(Error::client)?;
     // Fails early and with a clear cause when no broker answers.
-    consumer
-        .fetch_metadata(Some(&kafka.topics.name(Topic::Dashboards)), REQUEST_TIMEOUT)
-        .map_err(Error::unreachable(kafka))?;
+    know(kafka, &consumer, &kafka.topics.name(Topic::Dashboards))?;
     Ok(consumer)
 }
 

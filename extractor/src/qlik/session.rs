@@ -28,6 +28,9 @@ use super::transport::Socket;
 /// How long the other side may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Bytes of a result from which on it is parsed on a thread of its own: about a millisecond's work.
+const LARGE: usize = 256 * 1024;
+
 /// Time limit of a request, and the setting that it comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimit {
@@ -94,7 +97,17 @@ impl Session {
         limit: TimeLimit,
     ) -> Result<Value, CallError> {
         let reply = self.call_for_text(handle, method, params, limit).await?;
-        reply.value().map_err(|error| CallError::Session {
+        let value = if reply.text().len() < LARGE {
+            reply.value()
+        } else {
+            // Other apps do not wait for it.
+            let parsed = tokio::task::spawn_blocking(move || reply.value()).await;
+            let Ok(value) = parsed else {
+                return Err(CallError::Session { method, error: SessionError::Closed });
+            };
+            value
+        };
+        value.map_err(|error| CallError::Session {
             method,
             error: SessionError::Protocol(error.to_string()),
         })

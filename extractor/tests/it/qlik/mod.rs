@@ -6,6 +6,7 @@ mod cloud;
 mod connecting;
 mod crawl;
 mod data_model;
+mod feed;
 mod inventory;
 mod login;
 mod server;
