@@ -17,6 +17,12 @@ async fn a_second_run_writes_nothing() {
     assert_eq!(count(), before, "{second}");
     assert_eq!(second["apps_unchanged"], json!(world.apps.len()), "{second}");
     assert_eq!(second["apps_read"], json!(0), "{second}");
+    // The list is all that the engine is asked for.
+    assert_eq!(second["requests"]["engine"], json!(1), "{second}");
+    assert_eq!(second["requests"]["sessions"], json!(1), "{second}");
+    for phase in ["state", "list", "apps", "deletions", "total"] {
+        assert!(second["seconds"][phase].is_number(), "{phase}: {second}");
+    }
 
     // Opening every app again comes to the same content.
     let full = world.extract(&["--full"]).await;
