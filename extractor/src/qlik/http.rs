@@ -141,6 +141,26 @@ impl Http {
         headers: HeaderMap,
         limit: Duration,
     ) -> Result<Answer, RestError> {
+        let mut body = Vec::new();
+        let mut answer = self
+            .get_in_pieces(what, url, query, headers, limit, &mut |_, piece| {
+                body.extend_from_slice(piece);
+            })
+            .await?;
+        answer.body = body;
+        Ok(answer)
+    }
+
+    /// The same, but the body goes to `each` piece by piece, with the status, and is not kept.
+    pub(super) async fn get_in_pieces(
+        &self,
+        what: &str,
+        url: &str,
+        query: &[(&str, &str)],
+        headers: HeaderMap,
+        limit: Duration,
+        each: &mut (dyn FnMut(u16, &[u8]) + Send),
+    ) -> Result<Answer, RestError> {
         let query: Vec<String> = query
             .iter()
             .map(|(key, value)| format!("{}={}", encode_component(key), encode_component(value)))
@@ -152,14 +172,15 @@ impl Http {
         let failed = |error| rest_error(what, error);
         let mut response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = Vec::new();
+        let mut length = 0_usize;
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len().saturating_add(chunk.len()) > self.limit {
+            length = length.saturating_add(chunk.len());
+            if length > self.limit {
                 return Err(RestError::TooLarge { what: what.to_owned(), limit: self.limit });
             }
-            body.extend_from_slice(&chunk);
+            each(status, &chunk);
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers, body: Vec::new() })
     }
 }
 

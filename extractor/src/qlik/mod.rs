@@ -22,6 +22,7 @@ mod cloud;
 mod counters;
 mod crawl;
 mod data_model;
+mod elements;
 mod engine;
 mod feed;
 mod http;

@@ -11,10 +11,10 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::address::Address;
 use super::class::Class;
+use super::elements::Elements;
 use super::feed::{self, Feed};
 use super::http::{Answer, Http, RestError};
 use super::login::{Login, XRF_HEADER, XRF_KEY};
@@ -174,7 +174,7 @@ impl Repository {
         Ok(users)
     }
 
-    async fn by_ids<T: DeserializeOwned>(
+    async fn by_ids<T: DeserializeOwned + Send>(
         &self,
         login: &Login,
         entity: &str,
@@ -198,7 +198,8 @@ impl Repository {
             .await
     }
 
-    async fn full<T: DeserializeOwned>(
+    /// Records are read one by one as they arrive: a site has thousands.
+    async fn full<T: DeserializeOwned + Send>(
         &self,
         login: &Login,
         entity: &str,
@@ -206,16 +207,22 @@ impl Repository {
     ) -> Result<Read<T>, RestError> {
         let path = format!("/qrs/{entity}/full");
         let query: Vec<(&str, &str)> = filter.iter().map(|filter| ("filter", *filter)).collect();
-        let answer = self.answer(login, &path, &query).await?;
-        let entries: Vec<&RawValue> = parse(&path, &answer)?;
-        let mut read = Read { entries: Vec::with_capacity(entries.len()), damaged: 0 };
-        for entry in entries {
-            match serde_json::from_str(entry.get()) {
-                Ok(entry) => read.entries.push(entry),
-                Err(_) => read.damaged += 1,
-            }
+        let mut read = Read { entries: Vec::new(), damaged: 0 };
+        let (mut elements, mut is_list) = (Elements::default(), true);
+        let answer = self
+            .answer(login, &path, &query, &mut |piece| {
+                let pushed = elements.push(piece, |entry| match serde_json::from_slice(entry) {
+                    Ok(entry) => read.entries.push(entry),
+                    Err(_) => read.damaged += 1,
+                });
+                is_list &= pushed.is_ok();
+            })
+            .await?;
+        if is_list && elements.finish().is_ok() {
+            return Ok(read);
         }
-        Ok(read)
+        let found = if answer.is_html() { "an HTML page" } else { "what is no whole list" };
+        Err(RestError::Content { what: path, found: found.to_owned() })
     }
 
     /// `…/count` answers a number, or `{"value": number}`.
@@ -232,7 +239,7 @@ impl Repository {
     /// What the change feed tells of apps since a time (ISO 8601), oldest first.
     pub(super) async fn changes(&self, login: &Login, since: &str) -> Result<Feed, RestError> {
         let path = "/qrs/notification/changes";
-        let answer = self.answer(login, path, &[("since", since), ("types", "App")]).await?;
+        let answer = self.whole(login, path, &[("since", since), ("types", "App")]).await?;
         let entries: Vec<Value> = parse(path, &answer)?;
         Ok(feed::read(&entries, feed::server_time(&answer.headers)))
     }
@@ -263,21 +270,36 @@ impl Repository {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, RestError> {
-        parse(path, &self.answer(login, path, query).await?)
+        parse(path, &self.whole(login, path, query).await?)
     }
 
-    async fn answer(
+    async fn whole(
         &self,
         login: &Login,
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Answer, RestError> {
-        let mut answer = self.get(login, path, query).await;
+        let mut body = Vec::new();
+        let mut answer =
+            self.answer(login, path, query, &mut |piece| body.extend_from_slice(piece)).await?;
+        answer.body = body;
+        Ok(answer)
+    }
+
+    /// Asks, and signs in again once when that is needed. The body goes to `each` piece by piece.
+    async fn answer(
+        &self,
+        login: &Login,
+        path: &str,
+        query: &[(&str, &str)],
+        each: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<Answer, RestError> {
+        let mut answer = self.get(login, path, query, each).await;
         if matches!(&answer, Err(error) if error.class() == Class::SignIn)
             && let Ok(credentials) = login.credentials().await
             && login.forget(&credentials).await
         {
-            answer = self.get(login, path, query).await;
+            answer = self.get(login, path, query, each).await;
         }
         answer
     }
@@ -287,6 +309,7 @@ impl Repository {
         login: &Login,
         path: &str,
         parameters: &[(&str, &str)],
+        each: &mut (dyn FnMut(&[u8]) + Send),
     ) -> Result<Answer, RestError> {
         let credentials = login.credentials().await.map_err(|error| RestError::Connection {
             what: path.to_owned(),
@@ -297,7 +320,14 @@ impl Repository {
         let mut query = vec![("xrfkey", XRF_KEY)];
         query.extend(parameters);
         let url = self.address.rest(path);
-        let answer = self.http.get(path, &url, &query, headers, self.limit).await?;
+        // What a refusal says is not for `each`, which may be asked again.
+        let mut each = |status: u16, piece: &[u8]| {
+            if (200..300).contains(&status) {
+                each(piece);
+            }
+        };
+        let answer =
+            self.http.get_in_pieces(path, &url, &query, headers, self.limit, &mut each).await?;
         if (200..300).contains(&answer.status) {
             Ok(answer)
         } else {
