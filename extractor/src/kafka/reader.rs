@@ -16,7 +16,7 @@ use rdkafka::{
 use schemas::{Topic, config::Kafka, headers};
 use tracing::warn;
 
-use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, record_size};
+use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, drop_aside, record_size};
 use crate::state::Place;
 
 /// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
@@ -66,6 +66,7 @@ pub fn read_state(
         let count = partitions.get(&topic).copied().unwrap_or_default();
         read_topic(kafka, &consumer, topic, count, ends, &mut visit)?;
     }
+    drop_aside(consumer);
     Ok(())
 }
 

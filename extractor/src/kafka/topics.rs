@@ -14,7 +14,7 @@ use rdkafka::{
 use schemas::{Topic, config::Kafka};
 use tracing::{info, warn};
 
-use super::{Error, REQUEST_TIMEOUT, client_config};
+use super::{Error, REQUEST_TIMEOUT, client_config, drop_aside};
 
 /// Tombstones stay this long: a loader that was away longer needs `loader reconcile`.
 const THIRTY_DAYS_MS: &str = "2592000000";
@@ -77,8 +77,11 @@ pub async fn look(kafka: &Kafka) -> Result<Partitions, Error> {
 /// create it where brokers create topics automatically.
 async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {
     let consumer: BaseConsumer = client_config(kafka, &[]).create().map_err(Error::client)?;
-    let listed =
-        tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, REQUEST_TIMEOUT));
+    let listed = tokio::task::spawn_blocking(move || {
+        let metadata = consumer.fetch_metadata(None, REQUEST_TIMEOUT);
+        drop_aside(consumer);
+        metadata
+    });
     let metadata = match listed.await {
         Ok(metadata) => metadata.map_err(Error::unreachable(kafka))?,
         Err(_) => return Ok(Partitions::new()),

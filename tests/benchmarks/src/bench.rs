@@ -60,9 +60,10 @@ async fn read(arguments: &Arguments, goals: &mut Goals) -> anyhow::Result<()> {
     let unchanged = extractor.run(&[]).await?;
     let share = phase(&unchanged, "total") / spent;
     say(&format!(
-        "unchanged run: {:.0} apps unchanged in {:.2} s",
+        "unchanged run: {:.0} apps unchanged in {:.2} s; seconds by phase: {}",
         number(&unchanged.report, "/apps_unchanged"),
-        phase(&unchanged, "total")
+        phase(&unchanged, "total"),
+        unchanged.report["seconds"]
     ));
     goals.below("  share of the full run's time, %", share * 100.0, UNCHANGED * 100.0, "%");
     goals.memory(&unchanged);
