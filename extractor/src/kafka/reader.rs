@@ -61,7 +61,13 @@ pub fn read_state(
     ends: &HashMap<(Topic, i32), i64>,
     mut visit: impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
-    let consumer = consumer(kafka, &[("queued.max.messages.kbytes", "16384")])?;
+    // Keys and headers are kept, values are not: little is to lie ready at a time.
+    let bounds = [
+        ("queued.max.messages.kbytes", "4096"),
+        ("fetch.message.max.bytes", "262144"),
+        ("fetch.max.bytes", "4194304"),
+    ];
+    let consumer = consumer(kafka, &bounds)?;
     for topic in Topic::STATE {
         let count = partitions.get(&topic).copied().unwrap_or_default();
         read_topic(kafka, &consumer, topic, count, ends, &mut visit)?;
