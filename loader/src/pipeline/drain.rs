@@ -10,7 +10,7 @@ use crate::{
     error_text,
     report::Report,
     sink::{Fatal, MetadataSink},
-    source::Event,
+    source::{Event, backlog::Superseded},
 };
 
 /// Time limit for the last commit of an assignment.
@@ -79,6 +79,7 @@ impl<S: MetadataSink> Pipeline<S> {
     /// Finishes the round in progress, within `loader.shutdownDeadline`. Everything else is dropped: it
     /// is not committed, so it will be read again.
     async fn drain(&mut self) -> Result<(), Fatal> {
+        self.surveying = None;
         self.undecoded.clear();
         self.fetching = None;
         self.batch.take();
@@ -108,6 +109,8 @@ impl<S: MetadataSink> Pipeline<S> {
 
     /// Drops what is not in progress.
     fn forget(&mut self) {
+        self.superseded = Superseded::default();
+        self.surveying = None;
         self.undecoded.clear();
         self.fetching = None;
         self.batch.take();

@@ -1,12 +1,13 @@
-//! The pipeline, top to bottom: poll → decode → batch → stages → outcomes → offsets → commit.
+//! The pipeline, top to bottom: poll → newest versions → decode → batch → stages → outcomes → offsets →
+//! commit.
 //!
 //! One task owns all state, so nothing is locked and the order of things is the order of this file.
 //! Reading has a thread of its own (`source`), applying a task of its own (`apply`), so that neither
 //! group membership nor shutdown ever waits for the sink.
 //!
 //! An offset is committed when every event before it is finished: applied, unchanged, deleted,
-//! unresolved (listed, tried again by a later pass), skipped as another service's, or confirmed in the
-//! dead letters. Waiting events hold their partition's offset back and nothing else.
+//! unresolved (listed, tried again by a later pass), skipped as another service's, superseded by a newer
+//! version of its key, or confirmed in the dead letters. Waiting events hold their partition's offset back and nothing else.
 
 mod apply;
 mod drain;
@@ -40,7 +41,10 @@ use crate::{
     plan::{Batch, Burial, WaitingRoom, Work},
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
-    source::{Closed, Event, Record, Source, TopicPartition},
+    source::{
+        Closed, Event, Record, Source, TopicPartition,
+        backlog::{Superseded, Survey},
+    },
 };
 
 /// What a pipeline is made of.
@@ -94,6 +98,10 @@ type Fetching = Pin<Box<dyn Future<Output = (u32, Result<Known, Fatal>)> + Send>
 struct Pipeline<S> {
     parts: Parts<S>,
     offsets: Offsets,
+    /// Finds out which records of the backlog are old news; nothing is decoded before.
+    surveying: Option<Survey>,
+    /// Those records.
+    superseded: Superseded,
     /// Read, not yet decoded.
     undecoded: VecDeque<(Record, Ticket)>,
     /// The schema that the first of them needs.
@@ -120,6 +128,8 @@ impl<S: MetadataSink> Pipeline<S> {
     fn new(parts: Parts<S>) -> Self {
         Self {
             offsets: Offsets::default(),
+            surveying: None,
+            superseded: Superseded::default(),
             undecoded: VecDeque::new(),
             fetching: None,
             batch: Batch::new(parts.flow.batch),
@@ -152,6 +162,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 biased;
                 () = shutdown.cancelled() => return Ok(Ended::Stopped),
                 progress = apply::next(&mut self.applying) => self.on_progress(progress)?,
+                superseded = surveyed(&mut self.surveying) => self.on_survey(superseded),
                 (id, known) = fetched(&mut self.fetching) => self.on_schema(id, known?),
                 _ = commits.tick() => self.commit_later(),
                 event = self.parts.source.next() => self.on_event(event).await?,
@@ -164,6 +175,7 @@ impl<S: MetadataSink> Pipeline<S> {
         match event {
             Some(Event::Assigned(partitions)) => {
                 self.offsets.assign(partitions.iter().copied());
+                self.surveying = Some(self.parts.source.survey(&partitions));
                 self.open = partitions.into_iter().collect();
                 self.is_assigned = true;
                 // Whoever had these partitions before has written meanwhile.
@@ -210,8 +222,16 @@ impl<S: MetadataSink> Pipeline<S> {
 
     /// Decodes what has been read, as far as the batch has room and schemas are known.
     fn decode(&mut self) {
+        if self.surveying.is_some() {
+            return;
+        }
         while !self.batch.is_full() && self.fetching.is_none() {
             let Some((record, ticket)) = self.undecoded.pop_front() else { return };
+            if self.superseded.contains(record.at, record.offset) {
+                self.parts.tally.count(record.at.topic, |counts| counts.superseded += 1);
+                self.offsets.done(ticket);
+                continue;
+            }
             match self.parts.decoder.decode(&record) {
                 Decoded::Item(item) => {
                     let tickets = vec![ticket];
@@ -254,6 +274,11 @@ impl<S: MetadataSink> Pipeline<S> {
         let registry = self.parts.registry.clone()?;
         let trusted = self.parts.decoder.schemas.as_ref().is_some_and(|schemas| schemas.has_any());
         Some(Box::pin(async move { (id, fetch(&registry, id, trusted).await) }))
+    }
+
+    fn on_survey(&mut self, superseded: Superseded) {
+        self.surveying = None;
+        self.superseded = superseded;
     }
 
     fn on_schema(&mut self, id: u32, known: Known) {
@@ -337,6 +362,14 @@ impl<S: MetadataSink> Pipeline<S> {
             warn!(error = error_text(&error), "failed to commit offsets; will try again");
             self.offsets.not_committed();
         }
+    }
+}
+
+/// What is known of the backlog; waits forever when nobody asked.
+async fn surveyed(surveying: &mut Option<Survey>) -> Superseded {
+    match surveying {
+        Some(survey) => survey.await,
+        None => std::future::pending().await,
     }
 }
 

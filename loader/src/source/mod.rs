@@ -14,6 +14,7 @@
 //!
 //! The assignor is `range`, which is eager: a rebalance takes all partitions away and assigns anew.
 
+pub mod backlog;
 mod budget;
 pub(crate) mod client;
 mod context;
@@ -182,6 +183,7 @@ impl Control {
 
 /// A running consumer.
 pub struct Source {
+    config: Config,
     events: mpsc::Receiver<Event>,
     consumer: Arc<BaseConsumer<Context>>,
     names: TopicNames,
@@ -238,12 +240,18 @@ impl Source {
                 let source = KafkaError::ClientCreation(error.to_string());
                 Error::request("start the thread that reads from Kafka", source)
             })?;
-        Ok(Self { events, consumer, names, control, ended: Some(ended) })
+        Ok(Self { config: config.clone(), events, consumer, names, control, ended: Some(ended) })
     }
 
     /// The next event; `None` when the reader is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// Which records of what lies between the start of these partitions and their end now are old news.
+    pub fn survey(&self, partitions: &[TopicPartition]) -> backlog::Survey {
+        let Config { kafka, group_id, start, .. } = self.config.clone();
+        backlog::survey(kafka, group_id, start, partitions.to_vec())
     }
 
     /// What is read and not finished.

@@ -37,6 +37,7 @@ pub(crate) struct World {
     site: Site,
     catalogue: Catalogue,
     folder: TempDir,
+    bundles: Vec<Bundle>,
 }
 
 impl World {
@@ -72,7 +73,7 @@ impl World {
             }
             expected_apps.insert(bundle.id(), expected);
         }
-        let settings = SiteSettings { apps: bundles, ..SiteSettings::default() };
+        let settings = SiteSettings { apps: bundles.clone(), ..SiteSettings::default() };
         let site = QlikSite::start(settings).await.expect("the site starts");
         let release = release.parse().expect("a release");
         let catalogue = OpenMetadata::start(CatalogueSettings::of_release(release)).await;
@@ -83,7 +84,7 @@ impl World {
         let config = folder.path().join("config.yaml");
         let text = configuration(&site, &broker, &catalogue, folder.path()).to_string();
         fs::write(&config, text).expect("a configuration");
-        Self { broker, apps: expected_apps, copy, config, site, catalogue, folder }
+        Self { broker, apps: expected_apps, copy, config, site, catalogue, folder, bundles }
     }
 
     /// Runs the extractor once, which must succeed, and returns its report.
@@ -94,6 +95,11 @@ impl World {
     /// Runs the loader to the end, which must succeed, and returns its report.
     pub(crate) async fn load(&self, args: &[&str]) -> Value {
         self.run("loader", &[&["run", "--until-end"], args].concat()).await
+    }
+
+    /// Runs another command of the loader, which must succeed, and returns its report.
+    pub(crate) async fn loader(&self, args: &[&str]) -> Value {
+        self.run("loader", args).await
     }
 
     async fn run(&self, stage: &str, args: &[&str]) -> Value {
@@ -172,6 +178,18 @@ impl World {
     pub(crate) fn slow_site(&self, latency: Duration) {
         let latency = u64::try_from(latency.as_millis()).expect("short");
         self.site.control().set_behaviour(|behaviour| behaviour.latencies.request_ms = latency);
+    }
+
+    /// Gives an app another title.
+    pub(crate) fn rename_app(&self, id: &str, title: &str) {
+        assert!(self.site.control().rename_app(id, title), "no app {id}");
+    }
+
+    /// Puts the app with this id, and its copies, on the site as they were at first.
+    pub(crate) fn put_app_again(&self, id: &str) {
+        let bundle = self.bundles.iter().find(|bundle| bundle.id() == id);
+        let bundle = bundle.unwrap_or_else(|| panic!("no app {id}")).clone();
+        self.site.control().put_app(bundle).expect("a valid bundle");
     }
 
     /// Removes an app from the site.
