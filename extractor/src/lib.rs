@@ -4,7 +4,7 @@
 //! * [`qlik`]: the protocols, bottom up; knows nothing of events.
 //! * [`map`]: what was read of an app → events; [`expression`]: chart expressions → the fields that
 //!   they read; [`script`]: load scripts → lineage; [`changes`]: events compared with what is
-//!   published. All pure.
+//!   published; [`page`]: lineage → one HTML file. All pure.
 //! * [`kafka`] and [`state`]: what is published, written and read back. There is no other state.
 
 mod app;
@@ -17,6 +17,7 @@ pub mod expression;
 pub mod kafka;
 pub mod lineage;
 pub mod map;
+pub mod page;
 pub mod pipeline;
 mod progress;
 pub mod qlik;
