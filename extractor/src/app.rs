@@ -2,7 +2,7 @@
 
 use schemas::{
     Event,
-    event::{Dashboard, DataModelKind},
+    event::{Dashboard, DataModelKind, Origin},
     hash,
 };
 use tokio_util::sync::CancellationToken;
@@ -71,11 +71,15 @@ pub(crate) async fn read(
                     found: &analysis.found,
                     connections: &analysis.connections,
                     apps: &around.names,
+                    origin: analysis.origin,
                 };
-                coverage = Some(map::add_script(&mut events, &content, &script, &context));
+                let found = map::add_script(&mut events, &content, &script, &context);
+                coverage = (analysis.origin == Origin::LoadScript).then_some(found);
             }
             None => gaps.script = true,
         }
+        // What the data manager tells is not all that the script may have told.
+        gaps.script |= content.script.is_none();
     }
     scope(&settings.scope, &mut events);
     notices.extend(events.diagnostics.iter().map(|it| format!("{}: {}", it.place, it.message)));

@@ -186,7 +186,7 @@ fn write_planned(
     report: &mut Report,
     event: Event,
     settled: Option<&Settled>,
-) -> Result<(), Error> {
+) -> std::io::Result<()> {
     let topic = event.topic();
     report.counts(topic).published += 1;
     let content_hash = event.content_hash();
@@ -195,8 +195,7 @@ fn write_planned(
         record.headers.iter().map(|(name, value)| (*name, value)).collect();
     let value = record.event.as_ref().map(json::readable);
     let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
-    writeln!(out, "{line}")?;
-    Ok(())
+    writeln!(out, "{line}")
 }
 
 /// What one run works with.

@@ -59,6 +59,8 @@ pub struct Script<'a> {
     pub connections: &'a Connections,
     /// The apps that `BINARY` may mean.
     pub apps: &'a AppNames,
+    /// What the statements were read from: `LoadScript`, or `DataManager`.
+    pub origin: Origin,
 }
 
 /// Adds to an app's events what its script tells, and says what became of its references.
@@ -94,7 +96,11 @@ pub fn add_script(
             add_statements(&mut events.data_models, found);
         }
     }
-    events.lineage.extend(edges.into_events(&app_id, context));
+    let mut lineage = edges.into_events(&app_id, context);
+    for edge in lineage.iter_mut().filter(|edge| edge.origin == Origin::LoadScript) {
+        edge.origin = script.origin;
+    }
+    events.lineage.extend(lineage);
     events.diagnostics.extend(messages.finish());
     coverage
 }

@@ -68,7 +68,12 @@ fn mapped_with(given: &Given<'_>, data_model: DataModelSource) -> (AppEvents, Co
         Context { service: "s", base_url: None, observed_at: 1, options: Options::default() };
     let mut events = map_app(&entry, &content, &context);
     let apps = AppNames::new([("other", "Other app"), ("x", "Twin"), ("y", "Twin")]);
-    let script = Script { found: &found, connections: &connections, apps: &apps };
+    let script = Script {
+        found: &found,
+        connections: &connections,
+        apps: &apps,
+        origin: Origin::LoadScript,
+    };
     let coverage = add_script(&mut events, &content, &script, &context);
     let sum = coverage.resolved + coverage.ambiguous + coverage.unresolved + coverage.not_needed;
     assert_eq!(coverage.references, sum, "{coverage:?}");
