@@ -26,6 +26,15 @@ pub(super) fn add(
 ) {
     let derived: HashSet<&str> =
         found.derived_fields.iter().map(|field| field.name.as_str()).collect();
+    let made = found.tables.iter().filter(|table| table.name != ANY_COLUMN && !table.conditional);
+    if model.tables().is_empty() && made.clone().next().is_some() {
+        let message = format!(
+            "it makes {} tables, of which the app has none: it was not reloaded with this script",
+            made.count()
+        );
+        messages.push("the script", &message);
+        return;
+    }
     let mut explained: HashSet<&str> = HashSet::new();
     for table in found.tables.iter().filter(|table| table.name != ANY_COLUMN) {
         explained.insert(&table.name);

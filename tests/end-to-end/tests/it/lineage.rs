@@ -262,3 +262,26 @@ async fn files_that_a_run_did_not_live_to_write_are_written_by_the_next() {
     };
     assert_eq!(content(&again), content(&whole));
 }
+
+/// Scripts of real apps: no statement is lost, and the app's own model says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_scripts_explain_their_models() {
+    let Some(folder) = end_to_end::expected::real_apps() else {
+        println!("skipped: there is no folder with real apps beside the workspace");
+        return;
+    };
+    let world = World::with_apps(&folder).await;
+    let report = world.extract(&[]).await;
+    for (app, notices) in report["notices"].as_object().expect("by app") {
+        let has_script = report["coverage_by_app"].get(app).is_some();
+        for notice in notices.as_array().expect("a list").iter().filter_map(Value::as_str) {
+            for lost in ["not understood", "could not be parsed"] {
+                assert!(!notice.contains(lost), "{app}: {notice}");
+            }
+            // What the app has, the script explains; some scripts were edited after the last reload.
+            assert!(!has_script || !notice.contains("does not say where"), "{app}: {notice}");
+        }
+    }
+    assert!(report["coverage"]["references"].as_u64().is_some_and(|count| count > 0));
+    assert!(!edges(&world).is_empty());
+}
