@@ -26,6 +26,19 @@ pub struct Changes {
     pub unchanged: Vec<Topic>,
 }
 
+impl Changes {
+    /// Takes back the deletions that `kept` is true for. When nothing else has to be written, the
+    /// published marker stands as it is.
+    pub fn keep(&mut self, kept: impl Fn(&Deleted) -> bool) {
+        self.deletes.retain(|deleted| !kept(deleted));
+        let is_complete = self.upserts.is_empty() && self.deletes.is_empty();
+        if is_complete && self.unsettle.take().is_some() {
+            self.dashboard = None;
+            self.unchanged.push(Topic::Dashboards);
+        }
+    }
+}
+
 /// A published record that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deleted {
@@ -90,6 +103,8 @@ pub struct Gaps {
     pub objects: BTreeSet<String>,
     /// What only the repository tells: owner, tags, custom properties.
     pub listed: bool,
+    /// Its script: what is published of it stays.
+    pub script: bool,
     /// Whether it may be readable at another time.
     pub passing: bool,
 }
@@ -296,6 +311,18 @@ mod tests {
         assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
         let changes = of_app("s", &known, dashboard("y"), vec![], &settled("f"), ALL);
         assert!(changes.unsettle.is_none() && changes.dashboard.is_some());
+    }
+
+    #[test]
+    fn deletions_that_are_taken_back_leave_the_marker_alone() {
+        let known = published(&dashboard("x"), &[chart("gone", "1"), table("t")], "f");
+        let mut changes = of_app("s", &known, dashboard("x"), vec![], &settled("f"), ALL);
+        changes.keep(|deleted| deleted.topic == Topic::Charts);
+        assert_eq!(changes.deletes.len(), 1);
+        assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
+        changes.keep(|_| true);
+        assert!(changes.deletes.is_empty());
+        assert!(changes.unsettle.is_none() && changes.dashboard.is_none());
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! * [`map`]: what was read of an app → events; [`expression`]: chart expressions → the fields that
 //!   they read; [`script`]: load scripts → lineage; [`changes`]: events compared with what is
 //!   published; [`page`]: lineage → one HTML file. All pure.
+//! * `scripts`: an app's script through the script engine; `files`: what all apps together say of
+//!   data files.
 //! * [`kafka`] and [`state`]: what is published, written and read back. There is no other state.
 
 mod app;
@@ -14,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod expression;
+mod files;
 pub mod kafka;
 pub mod lineage;
 pub mod map;
@@ -25,6 +28,7 @@ mod records;
 pub mod report;
 pub mod runtime;
 pub mod script;
+mod scripts;
 pub mod state;
 mod wire;
 mod writer;

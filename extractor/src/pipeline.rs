@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    io::Write as _,
+    sync::{Mutex, PoisonError},
 };
 
 use futures::{StreamExt as _, stream};
@@ -17,18 +17,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    app::{self, Failure, VERSION},
+    app::{self, App, Failure, VERSION},
     changes::{self, Deletable, Gaps, Settled},
     config::Settings,
     error_chain,
+    files::{self, Book},
     kafka::{self, Publisher},
+    map::Coverage,
     progress::{Clock, Progress},
     qlik::{self, AppError, Class, Site, model::AppEntry},
     records::{self, now},
     report::{Failed, Report},
+    scripts::Surroundings,
     state::{AppState, State, parse_hash},
     writer::{Published, Writer},
 };
+
+/// Records of data files that are compared and written at a time.
+const FILES_AT_ONCE: usize = 5000;
 
 /// Why a run could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +75,7 @@ pub async fn run(
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings);
     let partitions = kafka::ensure(kafka).await?;
-    let state = read_state(settings, kafka, &partitions).await?;
+    let (state, files) = read_state(settings, kafka, &partitions).await?;
     clock.phase("state");
     info!(apps = state.apps.len(), "read what is published");
     let mut publisher =
@@ -81,6 +87,8 @@ pub async fn run(
         settings,
         fingerprint: app::fingerprint(settings),
         repository_read: true,
+        around: Surroundings::default(),
+        files: Mutex::new(files),
         writer: Writer {
             service: &settings.service,
             run_id: clock.report.run_id.clone(),
@@ -122,8 +130,10 @@ pub async fn plan(
     let mut clock = Clock::start(settings);
     let fingerprint = app::fingerprint(settings);
     let (apps, _) = list(settings, site, &mut clock.report).await?;
+    let around = &Surroundings::of(site, &apps).await;
+    let mut files = Book::default();
     let mut read = stream::iter(&apps)
-        .map(|entry| async move { (entry, app::read(settings, site, entry, cancel).await) })
+        .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
     let mut out = std::io::stdout().lock();
     while let Some((entry, result)) = read.next().await {
@@ -131,6 +141,8 @@ pub async fn plan(
             Ok(app) => {
                 clock.report.apps_read += 1;
                 clock.report.notice(&entry.id, app.notices);
+                clock.report.cover(&entry.id, app.coverage);
+                files.replace(&entry.id, files::edges_of(&app.others), false);
                 let dashboard = Event::Dashboard(Box::new(app.dashboard));
                 let settled = Settled {
                     fingerprint: fingerprint.clone(),
@@ -138,18 +150,8 @@ pub async fn plan(
                 };
                 // The order of a run: the dashboard event is the last of its app.
                 for event in app.others.into_iter().chain([dashboard]) {
-                    let topic = event.topic();
-                    clock.report.counts(topic).published += 1;
-                    let content_hash = event.content_hash();
-                    let settled = (topic == Topic::Dashboards).then_some(&settled);
-                    let run_id = &clock.report.run_id;
-                    let record =
-                        records::upsert(&settings.service, run_id, event, &content_hash, settled);
-                    let headers: BTreeMap<_, _> =
-                        record.headers.iter().map(|(name, value)| (*name, value)).collect();
-                    let value = record.event.as_ref().map(json::readable);
-                    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
-                    writeln!(out, "{line}")?;
+                    let settled = matches!(event, Event::Dashboard(_)).then_some(&settled);
+                    write_planned(&mut out, settings, &mut clock.report, event, settled)?;
                 }
             }
             Err(_) if cancel.is_cancelled() => {
@@ -162,9 +164,38 @@ pub async fn plan(
             Err(error) => fail(&mut clock.report, entry, error_chain(&error)),
         }
     }
+    drop(read);
     clock.phase("apps");
+    for paths in files.paths().chunks(FILES_AT_ONCE) {
+        for change in files.changes(&settings.service, paths, now()) {
+            if let files::Change::Write(model, _) = change {
+                let event = Event::DataModel(model);
+                write_planned(&mut out, settings, &mut clock.report, event, None)?;
+            }
+        }
+    }
+    clock.phase("files");
     clock.finish();
     Ok(clock.report)
+}
+
+/// One line of a plan.
+fn write_planned(
+    out: &mut impl std::io::Write,
+    settings: &Settings,
+    report: &mut Report,
+    event: Event,
+    settled: Option<&Settled>,
+) -> std::io::Result<()> {
+    let topic = event.topic();
+    report.counts(topic).published += 1;
+    let content_hash = event.content_hash();
+    let record = records::upsert(&settings.service, &report.run_id, event, &content_hash, settled);
+    let headers: BTreeMap<_, _> =
+        record.headers.iter().map(|(name, value)| (*name, value)).collect();
+    let value = record.event.as_ref().map(json::readable);
+    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
+    writeln!(out, "{line}")
 }
 
 /// What one run works with.
@@ -173,6 +204,9 @@ struct RunContext<'a> {
     fingerprint: String,
     /// Whether the site's repository told owners and tags.
     repository_read: bool,
+    around: Surroundings,
+    /// What all apps say of data files. Locked for moments only.
+    files: Mutex<Book>,
     writer: Writer<'a>,
     site: &'a Site,
 }
@@ -183,6 +217,7 @@ enum Outcome {
     Published {
         changes: Published,
         notices: Vec<String>,
+        coverage: Option<Coverage>,
     },
     Failed(String),
     Cancelled,
@@ -200,6 +235,7 @@ impl RunContext<'_> {
     ) -> Result<(), Error> {
         let (apps, repository_read) = list(self.settings, self.site, &mut clock.report).await?;
         self.repository_read = repository_read;
+        self.around = Surroundings::of(self.site, &apps).await;
         clock.phase("list");
         let run = &*self;
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
@@ -226,7 +262,47 @@ impl RunContext<'_> {
         }
         self.delete_vanished(state, &apps, mode, &mut clock.report).await?;
         clock.phase("deletions");
+        self.write_files(&mut clock.report).await?;
+        clock.phase("files");
         Ok(())
+    }
+
+    /// Writes the records of data files of which something new is said, and the tombstones of those
+    /// that nobody speaks of any more.
+    async fn write_files(&self, report: &mut Report) -> Result<(), Error> {
+        let paths = self.files().paths();
+        for paths in paths.chunks(FILES_AT_ONCE) {
+            let changes = self.files().changes(&self.settings.service, paths, now());
+            let mut written = Vec::new();
+            let (mut upserts, mut deletes) = (Vec::new(), Vec::new());
+            for change in changes {
+                match change {
+                    files::Change::Unchanged => report.counts(Topic::DataModels).unchanged += 1,
+                    files::Change::Write(model, hash) => {
+                        written.push((model.partition_text().to_owned(), Some(hash.clone())));
+                        upserts.push((Event::DataModel(model), hash));
+                    }
+                    files::Change::Gone(key) if self.settings.run.delete_data_models => {
+                        let parts = schemas::key::parse(&self.settings.service, &key);
+                        written.extend(parts.map(|parts| (parts.rest.to_owned(), None)));
+                        let topic = Topic::DataModels;
+                        deletes.push(changes::Deleted { topic, key, known: None });
+                    }
+                    files::Change::Gone(_) => {}
+                }
+            }
+            let counts = report.counts(Topic::DataModels);
+            counts.published += u64::try_from(upserts.len()).unwrap_or(u64::MAX);
+            counts.deleted += u64::try_from(deletes.len()).unwrap_or(u64::MAX);
+            self.writer.publish_files(upserts, &deletes).await?;
+            let mut files = self.files();
+            written.iter().for_each(|(path, hash)| files.written(path, hash.as_deref()));
+        }
+        Ok(())
+    }
+
+    fn files(&self) -> std::sync::MutexGuard<'_, Book> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads an app unless nothing moved, and publishes what changed.
@@ -243,7 +319,7 @@ impl RunContext<'_> {
         if !mode.full && self.is_unchanged(entry, known) {
             return Outcome::Unchanged;
         }
-        let mut app = match app::read(self.settings, self.site, entry, cancel).await {
+        let mut app = match app::read(self.settings, self.site, entry, &self.around, cancel).await {
             Ok(app) => app,
             Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
             // It concerns the whole site: every other app would fail with it.
@@ -265,16 +341,31 @@ impl RunContext<'_> {
         if app.gaps.passing {
             settled = settled.unsettled();
         }
-        let changes = changes::of_app(
+        let edges = files::edges_of(&app.others);
+        let deletable = self.deletable(&app.gaps);
+        let partly = app.gaps.script || !deletable.lineage;
+        let mut changes = changes::of_app(
             &self.settings.service,
             known,
             Event::Dashboard(Box::new(app.dashboard)),
             app.others,
             &settled,
-            self.deletable(&app.gaps),
+            deletable,
         );
+        if app.gaps.script {
+            let files = self.files();
+            changes.keep(|deleted| {
+                let parts = schemas::key::parse(&self.settings.service, &deleted.key);
+                deleted.topic == Topic::Lineage
+                    && parts.is_some_and(|it| files.is_of_script(it.app_id, it.rest))
+            });
+        }
         match self.writer.publish(changes, &settled).await {
-            Ok(changes) => Outcome::Published { changes, notices: app.notices },
+            Ok(changes) => {
+                self.files().replace(&entry.id, edges, partly);
+                let App { notices, coverage, .. } = app;
+                Outcome::Published { changes, notices, coverage }
+            }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
             Err(error) => Outcome::Failed(error_chain(&error)),
         }
@@ -321,10 +412,12 @@ impl RunContext<'_> {
             .iter()
             .filter(|(id, _)| !present.contains(id.as_ref()))
             .map(|(id, known)| {
-                changes::of_vanished_app(&self.settings.service, id, known, deletable)
+                let deletes =
+                    changes::of_vanished_app(&self.settings.service, id, known, deletable);
+                (id, deletes)
             })
             // What the configuration keeps (`markDeleted…: false`) is not gone.
-            .filter(|deletes| !deletes.is_empty())
+            .filter(|(_, deletes)| !deletes.is_empty())
             .collect();
         if vanished.is_empty() {
             return Ok(());
@@ -344,8 +437,9 @@ impl RunContext<'_> {
             report.deletions_refused = Some(refusal);
             return Ok(());
         }
-        for deletes in vanished {
+        for (id, deletes) in vanished {
             self.writer.delete(&deletes).await?;
+            self.files().forget(id);
             for deleted in &deletes {
                 report.counts(deleted.topic).deleted += 1;
             }
@@ -407,13 +501,16 @@ async fn read_state(
     settings: &Settings,
     kafka: &Kafka,
     partitions: &kafka::Partitions,
-) -> Result<State, kafka::Error> {
+) -> Result<(State, Book), kafka::Error> {
     let (kafka, partitions, service) =
         (kafka.clone(), partitions.clone(), settings.service.clone());
     let read = tokio::task::spawn_blocking(move || {
-        let mut state = State::default();
-        kafka::read_state(&kafka, &partitions, |stored| state.take(&service, &stored))?;
-        Ok(state)
+        let (mut state, mut files) = (State::default(), Book::default());
+        kafka::read_state(&kafka, &partitions, |stored| {
+            state.take(&service, &stored);
+            files.take(&service, &stored);
+        })?;
+        Ok((state, files))
     });
     read.await.map_err(|_| kafka::Error::Interrupted)?
 }
@@ -436,8 +533,9 @@ fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
         Outcome::Unchanged => report.apps_unchanged += 1,
         Outcome::Cancelled | Outcome::Stop(_) => {}
         Outcome::Failed(reason) => fail(report, entry, reason),
-        Outcome::Published { changes, notices } => {
+        Outcome::Published { changes, notices, coverage } => {
             report.apps_read += 1;
+            report.cover(&entry.id, coverage);
             report.notice(&entry.id, notices);
             for topic in changes.upserts {
                 report.counts(topic).published += 1;

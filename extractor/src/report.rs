@@ -8,6 +8,8 @@ use schemas::{
 };
 use serde::Serialize;
 
+use crate::map::Coverage;
+
 /// Failed apps in a run event; the report has all of them.
 const MAX_FAILED_IN_EVENT: usize = 500;
 /// Characters of a reason in a run event.
@@ -46,6 +48,10 @@ pub struct Report {
     pub deletions_refused: Option<String>,
     /// What was left out or guessed, by app; the empty key is the site.
     pub notices: BTreeMap<String, Vec<String>>,
+    /// References to sources in the scripts of the apps that were read, in total.
+    pub coverage: Coverage,
+    /// The same by app, of apps whose script has any.
+    pub coverage_by_app: BTreeMap<String, Coverage>,
     /// Why the run as a whole failed.
     pub error: Option<String>,
 }
@@ -84,6 +90,13 @@ impl Report {
         if notices.peek().is_some() {
             self.notices.entry(app_id.to_owned()).or_default().extend(notices);
         }
+    }
+
+    /// Adds what became of the references of an app's script.
+    pub fn cover(&mut self, app_id: &str, coverage: Option<Coverage>) {
+        let Some(coverage) = coverage.filter(|coverage| coverage.references > 0) else { return };
+        self.coverage.add(&coverage);
+        self.coverage_by_app.insert(app_id.to_owned(), coverage);
     }
 
     /// Exit code of the run: 0 complete, 1 something failed, 4 a guard refused.
@@ -146,6 +159,19 @@ impl Report {
                 counts.published,
                 counts.unchanged,
                 counts.deleted
+            )
+            .ok();
+        }
+        let coverage = &self.coverage;
+        if coverage.references > 0 {
+            writeln!(
+                text,
+                "sources in scripts: {} references, {} resolved, {} ambiguous, {} unresolved, {} need none",
+                coverage.references,
+                coverage.resolved,
+                coverage.ambiguous,
+                coverage.unresolved,
+                coverage.not_needed
             )
             .ok();
         }

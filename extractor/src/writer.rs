@@ -75,6 +75,18 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes records of data files, and tombstones of those that are gone.
+    pub(crate) async fn publish_files(
+        &self,
+        upserts: Vec<(Event, String)>,
+        deletes: &[Deleted],
+    ) -> Result<(), kafka::Error> {
+        let none = BTreeMap::new();
+        let upserts = upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
+        let deletes = deletes.iter().map(|deleted| self.tombstone(deleted, &none));
+        self.publisher.publish(upserts.chain(deletes).collect()).await
+    }
+
     /// Writes the start or the end of the run.
     pub(crate) async fn announce(&self, run: Run) -> Result<(), kafka::Error> {
         let event = Event::Run(Box::new(run));

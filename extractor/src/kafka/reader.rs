@@ -40,6 +40,8 @@ pub struct Stored<'a> {
     pub extract_fingerprint: Option<&'a str>,
     /// Header `listed-hash`.
     pub listed_hash: Option<&'a str>,
+    /// Header `origin`.
+    pub origin: Option<&'a str>,
     /// Bytes of key, value and headers on the broker, generously.
     pub bytes: u64,
 }
@@ -195,6 +197,7 @@ fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<
         content_hash: header(headers::CONTENT_HASH),
         extract_fingerprint: header(headers::EXTRACT_FINGERPRINT),
         listed_hash: header(headers::LISTED_HASH),
+        origin: header(headers::ORIGIN),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`map_app`] takes what the site's lists say of an app ([`AppEntry`]) and what was read of it
 //! ([`AppContent`]) and makes its dashboard, chart and data model events, and the lineage that its
-//! objects themselves tell. Lineage from the load script is added elsewhere.
+//! objects themselves tell. [`add_script`] adds the lineage that its load script tells.
 //!
 //! | part | what it decides |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | `tables` | the data model, from reload metadata or the engine |
 //! | `lineage` | tables → master items → charts → the app |
 //! | `dashboard` | the app itself |
+//! | `script` | databases, files, other apps → tables, stored files |
 //!
 //! Foreign input is read tolerantly: what is missing or of another type is absent, [`Diagnostic`]s
 //! say what could not be resolved. Properties nested deeper than 64 levels and containers deeper
@@ -27,6 +28,7 @@ mod dashboard;
 mod json;
 mod library;
 mod lineage;
+mod script;
 mod sheet;
 mod tables;
 #[cfg(test)]
@@ -41,6 +43,8 @@ use schemas::{
     key::MASTER_ITEMS,
 };
 
+pub(crate) use self::script::ANY_COLUMN;
+pub use self::script::{AppNames, Coverage, FoundApp, OpenReference, Script, add_script};
 use self::{
     chart::Use,
     library::Library,

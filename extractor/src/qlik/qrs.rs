@@ -3,6 +3,8 @@
 //! `…/full` takes neither `skip` nor `take` and may be cut at a limit of the server without a word, so
 //! its length is compared with `…/count`, and what is missing is asked for by id.
 
+mod scripts;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 

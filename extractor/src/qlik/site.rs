@@ -183,6 +183,27 @@ impl Site {
         read::read_app(&self.inner, app, limits).await
     }
 
+    /// Log of an app's last reload; `None` when there is none, no repository, or it refuses.
+    pub async fn script_log(&self, app: &AppEntry) -> Option<String> {
+        let repository = self.inner.repository.as_ref()?;
+        let read = repository.script_log(&self.inner.login, &app.id, app.last_reload_at).await;
+        read.unwrap_or_else(|error| {
+            tracing::debug!(app = app.id, error = %chain(&error), "no script log");
+            None
+        })
+    }
+
+    /// The site's data connections as `GetConnections` gives them, from the repository; none when
+    /// there is no repository or it refuses.
+    pub async fn data_connections(&self) -> Vec<serde_json::Value> {
+        let Some(repository) = &self.inner.repository else { return Vec::new() };
+        let read = repository.data_connections(&self.inner.login).await;
+        read.unwrap_or_else(|error| {
+            tracing::debug!(error = %chain(&error), "no data connections of the repository");
+            Vec::new()
+        })
+    }
+
     /// Connects to the engine and asks its version (`None`: too old to say). For `check`.
     ///
     /// # Errors

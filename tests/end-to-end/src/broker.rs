@@ -14,11 +14,12 @@ use rdkafka::{
     error::KafkaError,
     message::Headers as _,
     mocking::MockCluster,
-    producer::DefaultProducerContext,
+    producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},
 };
 use schemas::{
     Event, Topic, TopicNames,
     codec::{self, Frame},
+    partition_for,
 };
 
 /// Partitions of every topic.
@@ -138,6 +139,22 @@ impl Broker {
             }
         }
         records
+    }
+
+    /// Writes a tombstone, as another hand would.
+    ///
+    /// # Panics
+    /// When the topic cannot be written to.
+    pub fn delete(&self, topic: Topic, key: &str, partition_text: &str) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .create()
+            .expect("a producer");
+        let partition = i32::try_from(partition_for(partition_text, PARTITIONS)).expect("few");
+        let name = self.topics.name(topic);
+        let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name).key(key).partition(partition);
+        producer.send(record).map_err(|(error, _)| error).expect("queued");
+        producer.flush(Duration::from_secs(30)).expect("written");
     }
 
     /// The newest event of every key of a topic, tombstones taken off.

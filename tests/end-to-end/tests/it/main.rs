@@ -10,4 +10,5 @@ mod consumers;
 mod crash;
 mod errors;
 mod idempotence;
+mod lineage;
 mod world;

@@ -14,9 +14,11 @@ use end_to_end::{
     stage,
 };
 use openmetadata_simulator::{
-    Effect, Fault, OpenMetadata, Running as Catalogue, Settings as CatalogueSettings,
+    Effect, Fault, OpenMetadata, Running as Catalogue, Seed, Settings as CatalogueSettings,
 };
-use qlik_simulator::{Bundle, Certificates, QlikSite, Running as Site, Settings as SiteSettings};
+use qlik_simulator::{
+    Bundle, Certificates, QlikSite, Running as Site, ScriptAccess, Settings as SiteSettings, Touch,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -190,6 +192,34 @@ impl World {
         let bundle = self.bundles.iter().find(|bundle| bundle.id() == id);
         let bundle = bundle.unwrap_or_else(|| panic!("no app {id}")).clone();
         self.site.control().put_app(bundle).expect("a valid bundle");
+    }
+
+    /// Changes the script of an app, without its copies.
+    pub(crate) fn change_script(&self, id: &str, change: impl Fn(&str) -> String) {
+        let found = self.bundles.iter().find(|bundle| bundle.id() == id);
+        let mut bundle = found.unwrap_or_else(|| panic!("no app {id}")).clone();
+        let changed = change(&bundle.script);
+        assert_ne!(changed, bundle.script, "nothing changes");
+        bundle.script = changed;
+        bundle.site.copies.clear();
+        self.site.control().put_app(bundle).expect("an app");
+        assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");
+    }
+
+    /// What of an app's script may be read; the app counts as changed.
+    pub(crate) fn script_access(&self, id: &str, access: Option<ScriptAccess>) {
+        assert!(self.site.control().set_script_access(id, access), "no app {id}");
+        assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");
+    }
+
+    /// Puts into the catalogue what is there before the loader comes.
+    pub(crate) fn seed(&self, seed: &Seed) {
+        self.catalogue.seed(seed).expect("a seed");
+    }
+
+    /// Every lineage edge of the catalogue: `{from, to, details}`.
+    pub(crate) fn catalogue_edges(&self) -> Vec<Value> {
+        self.catalogue.edges()
     }
 
     /// Removes an app from the site.
