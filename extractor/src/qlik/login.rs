@@ -180,7 +180,7 @@ impl Login {
                 self.exchange(headers).await
             }
             Auth::Cookie(cookie) => {
-                headers.insert(COOKIE, value(cookie.expose_secret().trim(), name::TOKEN)?);
+                headers.insert(COOKIE, value(cookie.expose_secret().trim(), name::SESSION_COOKIE)?);
                 let (_, token) = self.exchange(headers.clone()).await?;
                 Ok((headers, token))
             }

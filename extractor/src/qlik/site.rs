@@ -87,7 +87,7 @@ pub(super) struct Inner {
     transport: Transport,
     repository: Option<qrs::Repository>,
     /// Qlik Cloud: lists apps instead of engine and repository.
-    tenant: Option<Tenant>,
+    pub(super) tenant: Option<Tenant>,
 }
 
 /// A session and who opened it.
@@ -123,7 +123,7 @@ impl Site {
             .map_err(|message| problem(name::REPOSITORY_URL, message))?
             .map(|address| qrs::Repository::new(http.clone(), address, timeouts.list()));
         let tenant = matches!(settings.auth, Auth::Bearer(_))
-            .then(|| Tenant::new(http.clone(), address.clone(), timeouts.request, timeouts.retry));
+            .then(|| Tenant::new(http.clone(), address.clone(), &settings));
         let login =
             Login::new(settings.auth.clone(), address.clone(), http.clone(), timeouts.connect);
         let transport = Transport {
