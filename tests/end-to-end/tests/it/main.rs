@@ -5,9 +5,11 @@
 //! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
 
 mod architecture;
+mod cloud;
 mod chain;
 mod consumers;
 mod crash;
 mod errors;
 mod idempotence;
+mod site;
 mod world;
