@@ -4,7 +4,7 @@
 //! Everything else lies below it, each file on those before it:
 //!
 //! * [`settings`]: how to reach a site, checked as a whole before anything is contacted.
-//! * `address`, `pem`, [`certificate`], `verifier`, [`tls`]: URLs and TLS.
+//! * `address`, `pem`, `legacy_key`, [`certificate`], `verifier`, [`tls`]: URLs and TLS.
 //! * `transport` (one websocket), `rpc` (messages), `notification`,
 //!   `call_error`, `session` (one engine session).
 //! * `http`, `login` (who we are), `engine` (one method per engine method).
@@ -24,6 +24,7 @@ mod data_model;
 mod engine;
 mod http;
 mod inventory;
+mod legacy_key;
 mod limiter;
 mod login;
 pub mod model;
