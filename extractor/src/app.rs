@@ -87,6 +87,10 @@ fn scope(scope: &Scope, events: &mut map::AppEvents) {
         let is_table = model.kind == DataModelKind::Table;
         scope.include_data_models && (!is_table || scope.data_models.passes(model.table.as_deref()))
     });
+    if !scope.include_data_models {
+        // As in OpenMetadata: no data models, no lineage.
+        events.lineage.clear();
+    }
 }
 
 /// What could not be read although the app could. Objects may be readable next time, which is not

@@ -6,10 +6,12 @@
 
 mod architecture;
 mod cloud;
+mod connection;
 mod chain;
 mod consumers;
 mod crash;
 mod errors;
 mod idempotence;
+mod options;
 mod site;
 mod world;
