@@ -165,6 +165,19 @@ impl SpaceKind {
     }
 }
 
+impl Auth {
+    /// The setting that says who we are.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Certificate { .. } | Self::None => name::CLIENT_CERTIFICATE,
+            Self::Jwt(_) | Self::Bearer(_) => name::TOKEN,
+            Self::Header { .. } => name::USER_HEADER,
+            Self::Cookie(_) => name::SESSION_COOKIE,
+        }
+    }
+}
+
 /// Time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
