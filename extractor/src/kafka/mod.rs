@@ -16,7 +16,7 @@ use schemas::{
 pub use self::{
     publisher::{Publisher, Record, record_size},
     reader::{Stored, read_at, read_state},
-    topics::{Partitions, ensure, look},
+    topics::{Partitions, ensure, look, warnings},
 };
 
 /// Time limit for one question to the brokers. An admin request that takes longer has failed.
@@ -57,11 +57,6 @@ pub enum Error {
         /// The brokers' words.
         reason: String,
     },
-    /// The four state topics differ in their number of partitions.
-    #[error(
-        "the topics {0} have different numbers of partitions; everything of one app must lie in one partition number"
-    )]
-    PartitionsDiffer(String),
     /// The schema registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -10,7 +10,8 @@
 //! * `http`, `login` (who we are), `engine` (one method per engine method).
 //! * `crawl` and `progress` (one app's objects), `data_model`, `qrs`, `cloud`, `inventory` (the
 //!   site's apps).
-//! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`.
+//! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`,
+//!   `probe` (what only `check` asks).
 //!
 //! Nothing in here knows of events or of Kafka.
 
@@ -30,6 +31,7 @@ mod login;
 pub mod model;
 mod notification;
 mod pem;
+mod probe;
 mod progress;
 mod qrs;
 mod read;
@@ -48,6 +50,7 @@ pub use http::RestError;
 pub use login::LoginError;
 pub use notification::Refusal;
 pub use pem::PemError;
+pub use probe::Peer;
 pub use read::{AppError, AppFailure, ReadLimits};
 pub use rpc::EngineError;
 pub use settings::Settings;

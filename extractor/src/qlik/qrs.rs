@@ -125,6 +125,14 @@ impl Repository {
         Ok(version.unwrap_or("unknown").to_owned())
     }
 
+    /// Asks for changes of apps since now, to see whether the change feed is there.
+    pub(super) async fn probe_changes(&self, login: &Login) -> Result<(), RestError> {
+        let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000Z");
+        let path = format!("/qrs/notification/changes?since={since}&types=App");
+        let _: Vec<serde::de::IgnoredAny> = self.get_json(login, &path, None).await?;
+        Ok(())
+    }
+
     /// All apps that the user may see. `wanted` are the ids that matter when the server cuts its answer.
     pub(super) async fn apps(
         &self,
@@ -262,7 +270,10 @@ impl Repository {
         })?;
         let mut headers = credentials.rest_headers();
         headers.insert(XRF_HEADER, HeaderValue::from_static(XRF_KEY));
-        let mut query = vec![("xrfkey", XRF_KEY)];
+        // A path may bring parameters of its own.
+        let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        let own = own.split('&').filter_map(|pair| pair.split_once('='));
+        let mut query: Vec<(&str, &str)> = [("xrfkey", XRF_KEY)].into_iter().chain(own).collect();
         if let Some(filter) = filter {
             query.push(("filter", filter));
         }

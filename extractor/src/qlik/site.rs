@@ -229,6 +229,30 @@ impl Site {
         })
     }
 
+    /// How the engine is reached.
+    pub(super) fn transport(&self) -> (&Transport, &Address) {
+        (&self.inner.transport, &self.inner.address)
+    }
+
+    /// The repository, where there is one to ask.
+    pub(super) fn repository(&self) -> Option<&qrs::Repository> {
+        self.inner.repository.as_ref()
+    }
+
+    /// Who we are.
+    pub(super) fn login(&self) -> &Login {
+        &self.inner.login
+    }
+
+    /// Opens a session for no app in particular and closes it.
+    pub(super) async fn open_and_close(&self) -> Result<(), Error> {
+        let permit = self.inner.limiter.acquire().await;
+        let open = self.inner.open_session(None).await?;
+        self.inner.close_session(open, None).await;
+        drop(permit);
+        Ok(())
+    }
+
     /// Engine sessions that are used at a time now: fewer than the setting after the site refused one.
     #[must_use]
     pub fn sessions_allowed(&self) -> usize {

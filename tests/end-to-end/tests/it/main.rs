@@ -5,6 +5,7 @@
 //! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
 
 mod architecture;
+mod check;
 mod cloud;
 mod connection;
 mod chain;

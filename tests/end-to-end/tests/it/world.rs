@@ -96,6 +96,11 @@ impl World {
         self.run("loader", &[&["run", "--until-end"], args].concat()).await
     }
 
+    /// Runs a command of a stage to its end.
+    pub(crate) async fn command(&self, stage: &str, args: &[&str]) -> stage::Ended {
+        stage::run(stage, &self.config, args).await
+    }
+
     async fn run(&self, stage: &str, args: &[&str]) -> Value {
         let report = self.folder.path().join(format!("{stage}.json"));
         let path = report.to_str().expect("UTF-8");
