@@ -12,6 +12,7 @@ mod chain;
 mod consumers;
 mod crash;
 mod errors;
+mod fidelity;
 mod idempotence;
 mod options;
 mod site;
