@@ -33,8 +33,10 @@ pub(super) const NEW_CERTIFICATES: &str = "export new ones (Qlik Management Cons
 /// Subject, names and dates.
 pub(super) fn describe(certificate: &Description) -> String {
     let time = |time| {
-        jiff::Timestamp::try_from(time)
-            .map_or_else(|_| "a time far away".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+        jiff::Timestamp::try_from(time).map_or_else(
+            |_| "a time far away".to_owned(),
+            |time| time.strftime("%Y-%m-%d").to_string(),
+        )
     };
     let names = if certificate.names.is_empty() {
         String::new()

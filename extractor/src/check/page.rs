@@ -43,7 +43,9 @@ fn troubles() -> Vec<(Step, String)> {
     let mut troubles = vec![
         (
             Step::Certificates,
-            format!("CN=QlikClient, valid from 2016-01-01 until 2026-01-01, so not now; {NEW_CERTIFICATES}"),
+            format!(
+                "CN=QlikClient, valid from 2016-01-01 until 2026-01-01, so not now; {NEW_CERTIFICATES}"
+            ),
         ),
         (Step::Resolve, unknown_host("qlik.example.com")),
         (Step::Tcp, closed_port("qlik.example.com", 4747, "Connection refused")),
@@ -66,7 +68,10 @@ fn troubles() -> Vec<(Step, String)> {
     let errors = [
         (Step::Tls, tls(PeerProblem::UnknownIssuer { issuer: issuer() }.into())),
         (Step::Tls, tls(PeerProblem::OtherIssuer { issuer: issuer() }.into())),
-        (Step::Tls, tls(PeerProblem::OtherName { host: "10.1.2.3".to_owned(), names: vec![host()] }.into())),
+        (
+            Step::Tls,
+            tls(PeerProblem::OtherName { host: "10.1.2.3".to_owned(), names: vec![host()] }.into()),
+        ),
         (
             Step::Tls,
             tls(PeerProblem::OutOfDate {
@@ -96,14 +101,18 @@ fn troubles() -> Vec<(Step, String)> {
         (Step::Repository, rest(403)),
         (
             Step::Repository,
-            RestError::Connection { what: "/qrs/about".to_owned(), reason: "Connection refused".to_owned() }
-                .into(),
+            RestError::Connection {
+                what: "/qrs/about".to_owned(),
+                reason: "Connection refused".to_owned(),
+            }
+            .into(),
         ),
     ];
     for (step, error) in errors {
         troubles.push((step, explained(step, &error, false)));
     }
-    let cloud: Error = RestError::Status { what: "/api/v1/users/me".to_owned(), status: 401 }.into();
+    let cloud: Error =
+        RestError::Status { what: "/api/v1/users/me".to_owned(), status: 401 }.into();
     troubles.push((Step::Websocket, explained(Step::Websocket, &cloud, true)));
     troubles.sort_by_key(|(step, _)| *step);
     troubles
@@ -140,9 +149,17 @@ fn the_troubleshooting_page_has_the_words_of_check() {
 #[test]
 fn every_trouble_names_what_to_change() {
     for (step, trouble) in troubles() {
-        let names = ["source.", "extractor.", "kafka.", "Qlik Management Console", "in the tenant", "openssl"];
+        let names = [
+            "source.",
+            "extractor.",
+            "kafka.",
+            "Qlik Management Console",
+            "in the tenant",
+            "openssl",
+        ];
         assert!(
-            names.iter().any(|name| trouble.contains(name)) || trouble.contains("clock of this machine"),
+            names.iter().any(|name| trouble.contains(name))
+                || trouble.contains("clock of this machine"),
             "{step:?}: {trouble}"
         );
     }

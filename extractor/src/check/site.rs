@@ -69,9 +69,10 @@ impl Checked<'_> {
             let Some(peer) = peer else {
                 return "none: what is sent can be read on the network".to_owned();
             };
-            let certificate = peer
-                .certificate
-                .map_or_else(|| "a certificate that cannot be described".to_owned(), |it| describe(&it));
+            let certificate = peer.certificate.map_or_else(
+                || "a certificate that cannot be described".to_owned(),
+                |it| describe(&it),
+            );
             let verified = match self.settings.site.verification {
                 Verification::Full => "chain and host name verified",
                 Verification::Chain => "chain verified, host name not (`validateHostName`)",
@@ -87,7 +88,8 @@ impl Checked<'_> {
         let started = Instant::now();
         if self.is_cloud {
             let result = self.site.probe_engine().await;
-            let result = result.map(|_| "the tenant accepts the key (`/api/v1/users/me`)".to_owned());
+            let result =
+                result.map(|_| "the tenant accepts the key (`/api/v1/users/me`)".to_owned());
             return self.done(Step::Websocket, started, result);
         }
         let result = self.site.probe_socket().await.map(|()| "opened".to_owned());

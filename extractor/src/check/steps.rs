@@ -118,7 +118,12 @@ impl Steps {
         let skipped: Vec<_> =
             Step::ALL.into_iter().filter(|step| !self.done.contains(step)).collect();
         for step in skipped {
-            self.line("skipped", step, None, if self.failed > 0 { "needs the above" } else { "not used" });
+            self.line(
+                "skipped",
+                step,
+                None,
+                if self.failed > 0 { "needs the above" } else { "not used" },
+            );
         }
         let passed = self.failed == 0;
         print(if passed { "everything passed" } else { "something failed" });

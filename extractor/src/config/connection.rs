@@ -4,9 +4,7 @@ use schemas::config::{Problems, pem};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{
-    Certificates, Kind, Limits, Site, SpaceKind, Verification, raw, validate::PIPELINE,
-};
+use super::{Certificates, Kind, Limits, Site, SpaceKind, Verification, raw, validate::PIPELINE};
 
 /// Where OpenMetadata's connection stands.
 pub(super) const CONNECTION: &str = "source.serviceConnection.config";
@@ -98,7 +96,10 @@ fn tenant_url(text: &str) -> Option<String> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let url = Url::parse(&format!("https://{rest}")).ok()?;
     let host = url.host_str()?;
-    Some(url.port().map_or_else(|| format!("https://{host}"), |port| format!("https://{host}:{port}")))
+    Some(
+        url.port()
+            .map_or_else(|| format!("https://{host}"), |port| format!("https://{host}:{port}")),
+    )
 }
 
 /// How to reach the site.
@@ -122,7 +123,8 @@ pub(super) fn site(
         problems.add(format!("{CONNECTION}.hostPort"), example);
     }
     let token = connection.token.filter(|token| !token.expose_secret().trim().is_empty());
-    let session_cookie = own.session_cookie.clone().filter(|it| !it.expose_secret().trim().is_empty());
+    let session_cookie =
+        own.session_cookie.clone().filter(|it| !it.expose_secret().trim().is_empty());
     let user_header = filled(own.user_header.as_deref()).map(str::to_owned);
     let certificates = certificates(connection.certificates, problems);
     if is_cloud {

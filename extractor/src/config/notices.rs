@@ -53,7 +53,8 @@ pub(super) fn of(
         add(present, format!("{CONNECTION}.{name}"), why);
     }
     if matches!(kind, Kind::Cloud { .. }) {
-        let why = "it is for client-managed sites; a tenant of Qlik Cloud is reached with `token` alone";
+        let why =
+            "it is for client-managed sites; a tenant of Qlik Cloud is reached with `token` alone";
         for (present, name) in [
             (own.repository_url.is_some(), "repositoryUrl"),
             (own.repository.is_some(), "repository"),

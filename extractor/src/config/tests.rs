@@ -246,9 +246,11 @@ workflowConfig:
 #[test]
 fn workflow_files_of_every_release_work_as_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (file, label) in
-        [("client.pem", "CERTIFICATE"), ("client_key.pem", "RSA PRIVATE KEY"), ("root.pem", "CERTIFICATE")]
-    {
+    for (file, label) in [
+        ("client.pem", "CERTIFICATE"),
+        ("client_key.pem", "RSA PRIVATE KEY"),
+        ("root.pem", "CERTIFICATE"),
+    ] {
         let name = file.trim_end_matches(".pem").replace("client_", "");
         let text = format!("-----BEGIN {label}-----\n{name}\n-----END {label}-----\n");
         std::fs::write(folder.path().join(file), text).expect("written");
@@ -259,8 +261,13 @@ fn workflow_files_of_every_release_work_as_they_are() {
         let settings = parse(&text, &overrides, Needs::SiteAndKafka)
             .unwrap_or_else(|problems| panic!("{release}: {problems}"));
         let site = &settings.site;
-        let second = |text: Option<&str>| text.and_then(|text| text.lines().nth(1).map(str::to_owned));
-        assert_eq!(second(site.certificates.client.as_deref()).as_deref(), Some("client"), "{release}");
+        let second =
+            |text: Option<&str>| text.and_then(|text| text.lines().nth(1).map(str::to_owned));
+        assert_eq!(
+            second(site.certificates.client.as_deref()).as_deref(),
+            Some("client"),
+            "{release}"
+        );
         assert_eq!(second(site.certificates.root.as_deref()).as_deref(), Some("root"), "{release}");
         let key = site.certificates.key.as_ref().map(secrecy::ExposeSecret::expose_secret);
         assert_eq!(second(key).as_deref(), Some("key"), "{release}");
@@ -325,7 +332,10 @@ fn a_qlik_cloud_workflow_works_as_it_is() {
             format!("{connection}.token"),
         ]
     );
-    assert_eq!(keys(&text.replace("type: QlikCloud", "type: QlikSense")), [format!("{connection}.type")]);
+    assert_eq!(
+        keys(&text.replace("type: QlikCloud", "type: QlikSense")),
+        [format!("{connection}.type")]
+    );
 }
 
 #[test]

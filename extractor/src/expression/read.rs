@@ -223,9 +223,7 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            Expr::Call(call)
-                if self.sorts_field(call) && call.arguments.iter().all(is_sorting) =>
-            {
+            Expr::Call(call) if self.sorts_field(call) && call.arguments.iter().all(is_sorting) => {
                 self.fields.insert(call.function.clone());
             }
             _ => self.expr(dimension, Scope::Field, source),

@@ -111,17 +111,25 @@ fn names_count_where_fields_are_not_known() {
     };
     check("Sum(Sales)", &["Sales"]);
     check("Sum([Order Date]) + Max(\"Ship Date\")", &["Order Date", "Ship Date"]);
-    check("Sum({<Year={2024}, [Order Date]={\">=$(vYear)\"}>} Sales)", &["Order Date", "Sales", "Year"]);
+    check(
+        "Sum({<Year={2024}, [Order Date]={\">=$(vYear)\"}>} Sales)",
+        &["Order Date", "Sales", "Year"],
+    );
     check("Sum({BM01<Region={A, 'B', \"C*\"}>} Sales)", &["Region", "Sales"]);
-    check("Sum({<Customer=P({1<Product={'Shoe'}>} Buyer)>} TOTAL <Month> Sales)", &[
-        "Buyer", "Customer", "Month", "Product", "Sales",
-    ]);
+    check(
+        "Sum({<Customer=P({1<Product={'Shoe'}>} Buyer)>} TOTAL <Month> Sales)",
+        &["Buyer", "Customer", "Month", "Product", "Sales"],
+    );
     check("Sum({<Customer={\"=Sum(Cost) > 1\"}>} Sales)", &["Cost", "Customer", "Sales"]);
     check("RangeSum(Above(TOTAL Sum(Sales), 0, RowNo(TOTAL)))", &["Sales"]);
-    check("Aggr(Rank(Sum(Sales)), (Year, (NUMERIC, ASCENDING)), (Month(Text, Descending)))", &[
-        "Month", "Sales", "Year",
-    ]);
-    check("If(Region like 'A*' and not IsNull(Product), $(vSales))", &["Product", "Region", "Sales"]);
+    check(
+        "Aggr(Rank(Sum(Sales)), (Year, (NUMERIC, ASCENDING)), (Month(Text, Descending)))",
+        &["Month", "Sales", "Year"],
+    );
+    check(
+        "If(Region like 'A*' and not IsNull(Product), $(vSales))",
+        &["Product", "Region", "Sales"],
+    );
     check("[Margin] / [Turnover]", &["Cost", "Price", "Sales"]);
     check("Aggr(Sum(Sales), [Where], Country, When)", &["Country", "Date", "Region", "Sales"]);
     check("Text(Date(Max(Day), 'DD.MM.YYYY')) & vYear", &["Day", "Year"]);

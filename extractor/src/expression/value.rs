@@ -104,8 +104,12 @@ fn of_call(call: &Call, names: &Names, around: Around<'_>) -> Option<Vec<String>
         _ => return None,
     };
     // What cannot be told is left out: the others are still possible.
-    let texts: Vec<String> =
-        choices.iter().filter_map(|choice| of(choice, names, around)).flatten().take(MAX_TEXTS).collect();
+    let texts: Vec<String> = choices
+        .iter()
+        .filter_map(|choice| of(choice, names, around))
+        .flatten()
+        .take(MAX_TEXTS)
+        .collect();
     (!texts.is_empty()).then_some(texts)
 }
 

@@ -1,5 +1,6 @@
 //! Kafka: topics, publishing, and reading back what was published.
 
+mod decoder;
 mod publisher;
 mod reader;
 mod topics;
@@ -14,6 +15,7 @@ use schemas::{
 };
 
 pub use self::{
+    decoder::Decoder,
     publisher::{Publisher, Record, record_size},
     reader::{Stored, read_at, read_state},
     topics::{Partitions, ensure, look, warnings},

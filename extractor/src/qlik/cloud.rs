@@ -184,16 +184,16 @@ impl Tenant {
         let (items, mut damaged) = self.all::<Item>(login, "/api/v1/items", &query).await?;
         let mut notices = Vec::new();
         let query = format!("/api/v1/spaces?limit={PAGE}");
-        let spaces: HashMap<String, Space> =
-            match self.all::<Space>(login, "/api/v1/spaces", &query).await {
-                Ok((spaces, _)) => {
-                    spaces.into_iter().map(|space| (space.id.clone(), space)).collect()
-                }
-                Err(error) => {
-                    notices.push(format!("names of spaces are not known: {error}"));
-                    HashMap::new()
-                }
-            };
+        let spaces: HashMap<String, Space> = match self
+            .all::<Space>(login, "/api/v1/spaces", &query)
+            .await
+        {
+            Ok((spaces, _)) => spaces.into_iter().map(|space| (space.id.clone(), space)).collect(),
+            Err(error) => {
+                notices.push(format!("names of spaces are not known: {error}"));
+                HashMap::new()
+            }
+        };
         let (mut kept, mut unknown) = (Vec::with_capacity(items.len()), 0);
         let mut seen = BTreeSet::new();
         for item in items.into_iter().filter(|item| seen.insert(item.resource_id.clone())) {
@@ -262,8 +262,9 @@ impl Tenant {
         ids: &BTreeSet<&str>,
     ) -> (HashMap<String, User>, Option<RestError>) {
         if ids.len() > FEW_USERS
-            && let Ok((listed, _)) =
-                self.all::<User>(login, "/api/v1/users", &format!("/api/v1/users?limit={PAGE}")).await
+            && let Ok((listed, _)) = self
+                .all::<User>(login, "/api/v1/users", &format!("/api/v1/users?limit={PAGE}"))
+                .await
         {
             let known = listed.into_iter().filter_map(|user| Some((user.id.clone()?, user)));
             return (known.filter(|(id, _)| ids.contains(id.as_str())).collect(), None);

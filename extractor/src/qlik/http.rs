@@ -172,7 +172,12 @@ impl Http {
             let Some(wait) = answer.asked_wait().filter(|_| tries < TRIES) else {
                 return Ok(answer);
             };
-            tracing::debug!(what, status = answer.status, ?wait, "the site wants to be asked later");
+            tracing::debug!(
+                what,
+                status = answer.status,
+                ?wait,
+                "the site wants to be asked later"
+            );
             self.put_off(wait);
             tries += 1;
         }

@@ -75,7 +75,8 @@ fn key_of(password: &str, salt: &[u8], bytes: usize) -> Vec<u8> {
 }
 
 fn is_der_sequence(bytes: &[u8]) -> bool {
-    let (Some(0x30), Some(&first), Some(rest)) = (bytes.first(), bytes.get(1), bytes.get(2..)) else {
+    let (Some(0x30), Some(&first), Some(rest)) = (bytes.first(), bytes.get(1), bytes.get(2..))
+    else {
         return false;
     };
     if first < 0x80 {

@@ -45,7 +45,8 @@ pub use certificates::{CertificateError, Certificates};
 pub use control::{Control, Touch};
 pub use faults::{Effect, Fault};
 pub use settings::{
-    Behaviour, CloudSettings, Latencies, Mode, Opening, ProxySettings, Qrs, Rest, ScriptAccess, Settings,
+    Behaviour, CloudSettings, Latencies, Mode, Opening, ProxySettings, Qrs, Rest, ScriptAccess,
+    Settings,
 };
 pub use stats::{Opens, Stats};
 

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
 use qlik_simulator::{
-    Behaviour, Bundle, CloudSettings, Latencies, Mode, Person, ProxySettings, QlikSite, Running, Settings,
+    Behaviour, Bundle, CloudSettings, Latencies, Mode, Person, ProxySettings, QlikSite, Running,
+    Settings,
 };
 use serde_json::json;
 

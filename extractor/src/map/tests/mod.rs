@@ -315,8 +315,7 @@ fn fields_of_an_app_whose_data_model_is_unreadable_are_those_that_expressions_na
             })
         )])
     )]);
-    let data_model =
-        DataModelSource::Unreadable { reason: "refused".to_owned(), transient: false };
+    let data_model = DataModelSource::Unreadable { reason: "refused".to_owned(), transient: false };
     let events = map(&AppContent { data_model, ..content(&[], objects) });
     let chart = chart(&events, "c");
     assert_eq!(chart.dimensions[0].fields, ["Order Date"]);

@@ -4,10 +4,7 @@ use end_to_end::stage::Ended;
 use qlik_simulator::{Effect, Fault, Qrs, Rest, ScriptAccess};
 use serde_json::json;
 
-use crate::{
-    site::Site,
-    world::World,
-};
+use crate::{site::Site, world::World};
 
 /// The word (`ok`, `note`, `FAILED`, `skipped`) and the text of a step.
 fn step<'a>(ended: &'a Ended, name: &str) -> Vec<(&'a str, &'a str)> {
@@ -21,7 +18,9 @@ fn step<'a>(ended: &'a Ended, name: &str) -> Vec<(&'a str, &'a str)> {
 fn check_step(ended: &Ended, name: &str, word: &str, words: &[&str]) {
     let found = step(ended, name);
     assert!(
-        found.iter().any(|(found, text)| *found == word && words.iter().all(|it| text.contains(it))),
+        found
+            .iter()
+            .any(|(found, text)| *found == word && words.iter().all(|it| text.contains(it))),
         "no {word} {name} with {words:?} in\n{}\n{}",
         ended.stdout,
         ended.stderr
@@ -33,15 +32,32 @@ async fn everything_passes() {
     let world = World::with_sample_apps().await;
     let ended = world.command("extractor", &["check"]).await.with_code(0);
     for name in [
-        "certificates", "resolve", "tcp", "tls", "websocket", "session", "list of apps",
-        "open an app", "load script", "data model", "repository", "change feed", "brokers", "topics",
+        "certificates",
+        "resolve",
+        "tcp",
+        "tls",
+        "websocket",
+        "session",
+        "list of apps",
+        "open an app",
+        "load script",
+        "data model",
+        "repository",
+        "change feed",
+        "brokers",
+        "topics",
     ] {
         check_step(&ended, name, "ok", &[]);
         if name != "certificates" {
             assert!(step(&ended, name)[0].1.contains('('), "with its time: {}", ended.stdout);
         }
     }
-    check_step(&ended, "certificates", "ok", &["CN=QlikClient", "valid from 2020-01-01 until 2120-01-01"]);
+    check_step(
+        &ended,
+        "certificates",
+        "ok",
+        &["CN=QlikClient", "valid from 2020-01-01 until 2120-01-01"],
+    );
     check_step(&ended, "tls", "ok", &["qlik-server.corp.example", "TLSv1_", "2120"]);
     assert!(ended.stdout.contains("everything passed"), "{}", ended.stdout);
 }
@@ -91,7 +107,8 @@ async fn what_is_wrong_is_said_with_the_place_to_change() {
     check_step(&ended, "list of apps", "FAILED", &["no apps", "Streams"]);
 
     let certificates = site.connection()["certificates"].clone();
-    site.connection()["certificates"]["rootCertificate"] = certificates["clientCertificate"].clone();
+    site.connection()["certificates"]["rootCertificate"] =
+        certificates["clientCertificate"].clone();
     let ended = site.run(&["check"]).await.with_code(3);
     check_step(&ended, "tls", "FAILED", &["rootCertificate", "CN=", console]);
     check_step(&ended, "websocket", "skipped", &[]);

@@ -11,7 +11,12 @@ use crate::site::{self, Site};
 async fn check_arrives(site: &Site) {
     let plan = site.plan().await;
     let ids: Vec<String> = site::sample_apps().iter().map(qlik_simulator::Bundle::id).collect();
-    assert!(ids.iter().all(|id| plan.keys(id).len() > 1), "{:?}\n{}", plan.events.keys(), plan.stderr);
+    assert!(
+        ids.iter().all(|id| plan.keys(id).len() > 1),
+        "{:?}\n{}",
+        plan.events.keys(),
+        plan.stderr
+    );
 }
 
 /// Plans; the exit code is this and the error names the setting.
@@ -57,7 +62,10 @@ async fn certificates_by_value_and_keys_in_every_form() {
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
         .collect();
     files.sort();
-    assert_eq!(files, ["client.pem", "client_key.pem", "config.yaml", "report.json", "root.pem", "secret"]);
+    assert_eq!(
+        files,
+        ["client.pem", "client_key.pem", "config.yaml", "report.json", "root.pem", "secret"]
+    );
 
     site.connection()["certificates"]["keyPassword"] = json!(null);
     check_fails(&site, 2, &["certificates.keyPassword", "give its password"]).await;

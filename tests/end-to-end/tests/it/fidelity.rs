@@ -1,6 +1,8 @@
 //! What bites on real sites, each through `plan` on the simulator.
 
-use qlik_simulator::{Behaviour, Bundle, Effect, Fault, Latencies, Opening, Rest, ScriptAccess, Settings};
+use qlik_simulator::{
+    Behaviour, Bundle, Effect, Fault, Latencies, Opening, Rest, ScriptAccess, Settings,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -26,7 +28,8 @@ fn sheet(id: &str, children: Value) -> Value {
 }
 
 fn object(id: &str, visualization: &str, properties: Value) -> Value {
-    let mut property = json!({"qInfo": {"qId": id, "qType": visualization}, "visualization": visualization});
+    let mut property =
+        json!({"qInfo": {"qId": id, "qType": visualization}, "visualization": visualization});
     let extra = properties.as_object().expect("an object").clone();
     property.as_object_mut().expect("an object").extend(extra);
     json!({"qProperty": property, "qChildren": []})
@@ -92,7 +95,8 @@ async fn order_of_replies_and_pushed_frames_do_not_matter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_limit_lowers_the_parallelism_and_everything_arrives() {
-    let mut site = Site::start(Settings { apps: site::sample_apps(), copies: 4, ..Settings::default() }).await;
+    let mut site =
+        Site::start(Settings { apps: site::sample_apps(), copies: 4, ..Settings::default() }).await;
     site.config["extractor"]["concurrency"] = 4.into();
     site.config["extractor"]["sessionTtl"] = 1.into();
     site.config["extractor"]["sessionLimitBackoff"] = "2s".into();
@@ -137,7 +141,10 @@ async fn an_app_that_never_answers_has_a_deadline() {
     let mut site = Site::with_sample_apps().await;
     let ids: Vec<String> = site::sample_apps().iter().map(Bundle::id).collect();
     site.config["extractor"]["appDeadline"] = "3s".into();
-    let stuck = Fault { method: Some("GetAllInfos".to_owned()), ..Fault::of_app(&*ids[0], Effect::NoAnswer) };
+    let stuck = Fault {
+        method: Some("GetAllInfos".to_owned()),
+        ..Fault::of_app(&*ids[0], Effect::NoAnswer)
+    };
     site.running.control().add_fault(stuck);
     let plan = site.plan_with_code(1).await;
     assert_eq!(plan.keys(&ids[0]).len(), 0);
@@ -167,9 +174,13 @@ async fn script_and_rights() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_script_and_names_with_any_character() {
-    let mut bundle = app_with(json!([object("c/1 ä\"", "barchart", json!({
-        "title": "50 % of \"x\" / 'y' \u{1F600}\nline", "qHyperCubeDef": cube("[A]", "Sum(B)"),
-    }))]));
+    let mut bundle = app_with(json!([object(
+        "c/1 ä\"",
+        "barchart",
+        json!({
+            "title": "50 % of \"x\" / 'y' \u{1F600}\nline", "qHyperCubeDef": cube("[A]", "Sum(B)"),
+        })
+    )]));
     bundle["script"] = format!("// {}\nLOAD 1 AS A AUTOGENERATE 1;", "x".repeat(20 << 20)).into();
     bundle["app"]["qTitle"] = "Ünïcode / \"app\" :: 50 %\u{1F600}".into();
     bundle["data_metadata"]["tables"][0]["name"] = "T / \"1\" ä::b".into();
@@ -184,7 +195,8 @@ async fn a_huge_script_and_names_with_any_character() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apps_without_data() {
-    let mut never = app_with(json!([object("c", "barchart", json!({"qHyperCubeDef": cube("A", "Sum(B)")}))]));
+    let mut never =
+        app_with(json!([object("c", "barchart", json!({"qHyperCubeDef": cube("A", "Sum(B)")}))]));
     never["app"].as_object_mut().expect("an app").remove("qLastReloadTime");
     never["data_metadata"] = json!(null);
     let plan = planned(never).await;
@@ -198,9 +210,13 @@ async fn apps_without_data() {
 /// it the charts' fields are those that the expressions name, and what is missing is said.
 #[tokio::test(flavor = "multi_thread")]
 async fn apps_whose_data_section_access_refuses() {
-    let mut bundle = app_with(json!([object("c", "barchart", json!({
-        "qHyperCubeDef": cube("=Year([Order Date])", "Sum({<Region={'x'}>} B)"),
-    }))]));
+    let mut bundle = app_with(json!([object(
+        "c",
+        "barchart",
+        json!({
+            "qHyperCubeDef": cube("=Year([Order Date])", "Sum({<Region={'x'}>} B)"),
+        })
+    )]));
     bundle["site"]["section_access"] = true.into();
     bundle["site"]["denied_with_data"] = json!(["*"]);
     let site = Site::with_app(bundle).await;
@@ -229,11 +245,15 @@ async fn odd_values() {
         sheet
     };
     bundle["objects"] = json!([
-        ranked("s10", json!(10.5)), ranked("s0", json!(null)), ranked("s8", json!(8)), ranked("sx", json!("NaN")),
+        ranked("s10", json!(10.5)),
+        ranked("s0", json!(null)),
+        ranked("s8", json!(8)),
+        ranked("sx", json!("NaN")),
     ]);
     bundle["measures"] = json!([{"qInfo": {"qId": "m", "qType": "measure"},
         "qMeasure": {"qLabel": "M", "qDef": "Sum(B)", "qNumFormat": {"qnDec": "NaN"}}, "qMetaDef": {"title": "M"}}]);
-    bundle["variables"] = json!([{"qValue": "NaN", "qProperties": {"qName": "v", "qDefinition": "1"}}]);
+    bundle["variables"] =
+        json!([{"qValue": "NaN", "qProperties": {"qName": "v", "qDefinition": "1"}}]);
     let plan = planned(bundle).await;
     let sheets: Vec<_> = plan.event("app")["sheets"]
         .as_array()
@@ -251,7 +271,11 @@ async fn titles_that_are_expressions() {
     let title = json!({"qStringExpression": {"qExpr": "'Total: ' & Sum(A)"}});
     let plan = planned(app_with(json!([
         object("new", "barchart", json!({"title": title, "qHyperCubeDef": cube("A", "Sum(B)")})),
-        object("old", "barchart", json!({"title": "='Total: ' & Sum(A)", "qHyperCubeDef": cube("A", "Sum(B)")})),
+        object(
+            "old",
+            "barchart",
+            json!({"title": "='Total: ' & Sum(A)", "qHyperCubeDef": cube("A", "Sum(B)")})
+        ),
     ])))
     .await;
     for id in ["new", "old"] {
@@ -269,16 +293,33 @@ async fn titles_that_are_expressions() {
 async fn linked_master_visualizations_and_kinds_of_objects() {
     let linked = json!({"qProperty": {"qInfo": {"qId": "linked", "qType": "barchart"}, "qExtendsId": "master"},
         "qChildren": []});
-    let auto = object("auto", "auto-chart", json!({"qUndoExclude": {"generated": {
-        "visualization": "linechart", "qHyperCubeDef": cube("A", "Sum(B)")}}}));
-    let map = object("map", "map", json!({"gaLayers": [{"type": "AreaLayer", "qHyperCubeDef": cube("A", "Max(B)")}]}));
-    let mut container = object("box", "container", json!({"children": [{"refId": "x", "label": "L"}]}));
-    container["qChildren"] = json!([object("inner", "piechart", json!({
-        "containerChildId": "x", "qHyperCubeDef": cube("A", "Min(B)")}))]);
+    let auto = object(
+        "auto",
+        "auto-chart",
+        json!({"qUndoExclude": {"generated": {
+        "visualization": "linechart", "qHyperCubeDef": cube("A", "Sum(B)")}}}),
+    );
+    let map = object(
+        "map",
+        "map",
+        json!({"gaLayers": [{"type": "AreaLayer", "qHyperCubeDef": cube("A", "Max(B)")}]}),
+    );
+    let mut container =
+        object("box", "container", json!({"children": [{"refId": "x", "label": "L"}]}));
+    container["qChildren"] = json!([object(
+        "inner",
+        "piechart",
+        json!({
+        "containerChildId": "x", "qHyperCubeDef": cube("A", "Min(B)")})
+    )]);
     let unknown = object("odd", "acme-radar", json!({"qHyperCubeDef": cube("A", "Avg(B)")}));
-    let excluded = object("alt", "table", json!({"qHyperCubeDef": {
+    let excluded = object(
+        "alt",
+        "table",
+        json!({"qHyperCubeDef": {
         "qDimensions": [{"qDef": {"qFieldDefs": ["A"]}}], "qMeasures": [],
-        "qLayoutExclude": {"qHyperCubeDef": cube("B", "Sum(B)")}}}));
+        "qLayoutExclude": {"qHyperCubeDef": cube("B", "Sum(B)")}}}),
+    );
     let mut bundle = app_with(json!([linked, auto, map, container, unknown, excluded]));
     let master = json!({"qProperty": {"qInfo": {"qId": "master", "qType": "masterobject"},
         "visualization": "scatterplot", "qMetaDef": {"title": "Master"},
@@ -309,14 +350,20 @@ async fn linked_master_visualizations_and_kinds_of_objects() {
 async fn damaged_answers() {
     let site = Site::with_sample_apps().await;
     let ids: Vec<String> = site::sample_apps().iter().map(Bundle::id).collect();
-    let refused = Fault { method: Some("GetFullPropertyTree".to_owned()), ..Fault::of_app(&*ids[0], Effect::Error { code: 3000 }) };
+    let refused = Fault {
+        method: Some("GetFullPropertyTree".to_owned()),
+        ..Fault::of_app(&*ids[0], Effect::Error { code: 3000 })
+    };
     site.running.control().add_fault(refused.times(1));
     let plan = site.plan().await;
     assert!(!plan.keys(&ids[0]).is_empty());
     assert!(plan.report["notices"].to_string().contains("3000"), "{}", plan.report);
     site.running.control().clear_faults();
 
-    let broken = Fault { method: Some("GetAllInfos".to_owned()), ..Fault::of_app(&*ids[1], Effect::Malformed) };
+    let broken = Fault {
+        method: Some("GetAllInfos".to_owned()),
+        ..Fault::of_app(&*ids[1], Effect::Malformed)
+    };
     site.running.control().add_fault(broken);
     let plan = site.plan_with_code(1).await;
     assert!(plan.keys(&ids[1]).is_empty() && !plan.keys(&ids[2]).is_empty());
@@ -336,7 +383,10 @@ async fn repositories_that_cut_their_lists_or_refuse() {
     for qrs in [qlik_simulator::Qrs::Refused, qlik_simulator::Qrs::Absent] {
         behave(&site, |behaviour| behaviour.qrs = qrs);
         let plan = site.plan().await;
-        assert_eq!(json!(plan.events.keys().collect::<Vec<_>>()), json!(cut.as_object().expect("a map").keys().collect::<Vec<_>>()));
+        assert_eq!(
+            json!(plan.events.keys().collect::<Vec<_>>()),
+            json!(cut.as_object().expect("a map").keys().collect::<Vec<_>>())
+        );
         assert!(plan.report["notices"].to_string().contains("repositoryUrl"), "{}", plan.report);
     }
 }

@@ -5,10 +5,10 @@
 //! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
 
 mod architecture;
+mod chain;
 mod check;
 mod cloud;
 mod connection;
-mod chain;
 mod consumers;
 mod crash;
 mod errors;

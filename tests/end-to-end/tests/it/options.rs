@@ -17,14 +17,17 @@ async fn apps_by_name_stream_and_publication() {
     let apps = site::sample_apps();
     let titles: Vec<String> = apps.iter().map(qlik_simulator::Bundle::title).collect();
     let all: Vec<usize> = (0..apps.len()).collect();
-    let where_ = |test: &dyn Fn(usize) -> bool| all.iter().copied().filter(|&it| test(it)).collect::<Vec<_>>();
+    let where_ = |test: &dyn Fn(usize) -> bool| {
+        all.iter().copied().filter(|&it| test(it)).collect::<Vec<_>>()
+    };
     assert_eq!(arriving(&site).await, all);
 
     let pattern = json!({"includes": ["sales", "BUDGET.*"], "excludes": [".*etl"]});
     site.pipeline()["dashboardFilterPattern"] = pattern;
     let lower = |index: usize| titles[index].to_lowercase();
     let expected = where_(&|it| {
-        (lower(it).starts_with("sales") || lower(it).starts_with("budget")) && !lower(it).contains("etl")
+        (lower(it).starts_with("sales") || lower(it).starts_with("budget"))
+            && !lower(it).contains("etl")
     });
     assert!(!expected.is_empty() && expected.len() < all.len(), "{titles:?}");
     assert_eq!(arriving(&site).await, expected, "{titles:?}");
@@ -88,7 +91,10 @@ async fn charts_and_tables_by_name() {
     let dashboard = plan.event("app");
     assert_eq!(dashboard["sheets"][0]["chart_ids"], json!(["c1"]));
     assert!(!dashboard["data_model_keys"].to_string().contains("Tmp"), "{dashboard}");
-    assert!(!format!("{:?}", plan.events.values()).contains("c2"), "no edge to what is filtered out");
+    assert!(
+        !format!("{:?}", plan.events.values()).contains("c2"),
+        "no edge to what is filtered out"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

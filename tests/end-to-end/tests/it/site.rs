@@ -36,14 +36,15 @@ impl Plan {
     /// When there is none.
     pub(crate) fn event(&self, rest_of_key: &str) -> &Value {
         let key = format!("{SERVICE}/{rest_of_key}");
-        self.events.get(&key).unwrap_or_else(|| {
-            panic!("no `{key}` among {:?}\n{}", self.events.keys(), self.stderr)
-        })
+        self.events
+            .get(&key)
+            .unwrap_or_else(|| panic!("no `{key}` among {:?}\n{}", self.events.keys(), self.stderr))
     }
 
     /// Keys that begin with this, without the service.
     pub(crate) fn keys(&self, prefix: &str) -> Vec<&str> {
-        let keys = self.events.keys().filter_map(|key| key.strip_prefix(SERVICE)?.strip_prefix('/'));
+        let keys =
+            self.events.keys().filter_map(|key| key.strip_prefix(SERVICE)?.strip_prefix('/'));
         keys.filter(|key| key.starts_with(prefix)).collect()
     }
 }
@@ -72,7 +73,9 @@ impl Site {
                 connection["userId"] = "sa_api".into();
             }
             Mode::Plain => {}
-            Mode::Proxy(_) => connection["certificates"] = json!({"rootCertificate": file("root.pem")}),
+            Mode::Proxy(_) => {
+                connection["certificates"] = json!({"rootCertificate": file("root.pem")})
+            }
             Mode::Cloud(cloud) => {
                 connection = json!({
                     "type": "QlikCloud",
