@@ -368,10 +368,8 @@ impl<'a> Reader<'a> {
         for (position, token) in tokens.iter().enumerate() {
             let is_called = tokens.get(position + 1).map(|t| &t.kind) == Some(&Kind::Symbol('('));
             match &token.kind {
-                Kind::Word(word) => {
-                    if !is_keyword(word) && !is_called {
-                        self.known_in_unparsed(word, false);
-                    }
+                Kind::Word(word) if !is_keyword(word) && !is_called => {
+                    self.known_in_unparsed(word, false);
                 }
                 Kind::Quoted(name) => {
                     if !self.known_in_unparsed(name, true)

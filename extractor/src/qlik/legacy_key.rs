@@ -36,19 +36,17 @@ pub(super) fn decrypt(
     password: &str,
 ) -> Result<Vec<u8>, PemError> {
     let iv = hex(iv).ok_or(PemError::Damaged("private key"))?;
-    let run: fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>;
-    let key_bytes;
-    match cipher.to_ascii_uppercase().as_str() {
-        "AES-128-CBC" => (run, key_bytes) = (cbc_decrypt::<Decryptor<Aes128>>, 16),
-        "AES-192-CBC" => (run, key_bytes) = (cbc_decrypt::<Decryptor<Aes192>>, 24),
-        "AES-256-CBC" => (run, key_bytes) = (cbc_decrypt::<Decryptor<Aes256>>, 32),
-        "DES-EDE3-CBC" => (run, key_bytes) = (cbc_decrypt::<Decryptor<TdesEde3>>, 24),
-        "DES-CBC" => (run, key_bytes) = (cbc_decrypt::<Decryptor<Des>>, 8),
-        _ => return Err(PemError::OldEncryption),
-    }
     let salt = iv.get(..SALT).ok_or(PemError::Damaged("private key"))?;
-    let key = key_of(password, salt, key_bytes);
-    let decrypted = run(&key, &iv, encrypted).ok_or(PemError::PasswordWrong)?;
+    let key = |bytes| key_of(password, salt, bytes);
+    let decrypted = match cipher.to_ascii_uppercase().as_str() {
+        "AES-128-CBC" => cbc_decrypt::<Decryptor<Aes128>>(&key(16), &iv, encrypted),
+        "AES-192-CBC" => cbc_decrypt::<Decryptor<Aes192>>(&key(24), &iv, encrypted),
+        "AES-256-CBC" => cbc_decrypt::<Decryptor<Aes256>>(&key(32), &iv, encrypted),
+        "DES-EDE3-CBC" => cbc_decrypt::<Decryptor<TdesEde3>>(&key(24), &iv, encrypted),
+        "DES-CBC" => cbc_decrypt::<Decryptor<Des>>(&key(8), &iv, encrypted),
+        _ => return Err(PemError::OldEncryption),
+    };
+    let decrypted = decrypted.ok_or(PemError::PasswordWrong)?;
     // The padding of a wrong password is right once in 256 times; a key is one whole DER sequence.
     if is_der_sequence(&decrypted) { Ok(decrypted) } else { Err(PemError::PasswordWrong) }
 }
