@@ -115,3 +115,32 @@ async fn a_refused_key_is_named() {
     let ended = tenant.run(&["plan"]).await.with_code(2);
     assert!(ended.stderr.contains("config.token"), "{}", ended.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_tries_what_a_tenant_has() {
+    let mut tenant = tenant().await;
+    let ended = tenant.run(&["check"]).await.with_code(3);
+    for (word, step) in [
+        ("ok", "tls"),
+        ("ok", "websocket"),
+        ("ok", "list of apps"),
+        ("ok", "open an app"),
+        ("ok", "load script"),
+        ("ok", "data model"),
+        ("skipped", "repository"),
+        ("skipped", "session"),
+        ("FAILED", "brokers"),
+    ] {
+        let line =
+            ended.stdout.lines().find(|line| line.get(8..).is_some_and(|it| it.starts_with(step)));
+        assert!(
+            line.is_some_and(|line| line.starts_with(word)),
+            "{word} {step} in\n{}",
+            ended.stdout
+        );
+    }
+    tenant.connection()["token"] = "hunter2".into();
+    let ended = tenant.run(&["check"]).await.with_code(3);
+    assert!(ended.stdout.contains("API keys"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("hunter2"), "{}", ended.stdout);
+}
