@@ -140,7 +140,7 @@ async fn a_socket_that_breaks_in_mid_crawl_is_resumed() {
 async fn an_app_that_never_answers_has_a_deadline() {
     let mut site = Site::with_sample_apps().await;
     let ids: Vec<String> = site::sample_apps().iter().map(Bundle::id).collect();
-    site.config["extractor"]["appDeadline"] = "3s".into();
+    site.config["extractor"]["appDeadline"] = "10s".into();
     let stuck = Fault {
         method: Some("GetAllInfos".to_owned()),
         ..Fault::of_app(&*ids[0], Effect::NoAnswer)

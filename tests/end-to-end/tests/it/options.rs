@@ -1,8 +1,12 @@
 //! Every option of OpenMetadata's dashboard workflow does what it says there.
 
+use schemas::Topic;
 use serde_json::json;
 
-use crate::site::{self, Site};
+use crate::{
+    site::{self, Site},
+    world::World,
+};
 
 /// Indices of the sample apps that arrive.
 async fn arriving(site: &Site) -> Vec<usize> {
@@ -121,4 +125,38 @@ async fn owners_tags_and_data_models() {
     assert_eq!(plan.event("app")["tags"], json!([]));
     assert_eq!(plan.event("app")["custom_properties"], json!([]));
     assert_eq!(plan.keys("app"), ["app", "app/c1", "app/c2"], "neither data models nor lineage");
+}
+
+/// What a later run no longer sees becomes a tombstone, unless `markDeleted…` says that it is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_is_deleted_unless_it_is_kept() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let count = |topic| world.broker.events(topic).len();
+    let pipeline = "source.sourceConfig.config";
+    let set = |text: &str| format!("{pipeline}.{text}");
+    for (topic, pattern, keep) in [
+        (Topic::Charts, "chartFilterPattern.excludes=['.*']", "markDeletedCharts=false"),
+        (
+            Topic::DataModels,
+            "dataModelFilterPattern.excludes=['.*']",
+            "markDeletedDataModels=false",
+        ),
+    ] {
+        let before = count(topic);
+        let (pattern, keep) = (set(pattern), set(keep));
+        world.extract(&["--set", &pattern, "--set", &keep]).await;
+        assert_eq!(count(topic), before, "{keep}");
+        world.extract(&["--set", &pattern]).await;
+        assert!(count(topic) < before, "{pattern}");
+        world.extract(&[]).await;
+        assert_eq!(count(topic), before);
+    }
+    let gone = world.apps.keys().next().expect("an app").clone();
+    world.remove_app(&gone);
+    let before = count(Topic::Dashboards);
+    world.extract(&["--set", &set("markDeletedDashboards=false")]).await;
+    assert_eq!(count(Topic::Dashboards), before);
+    world.extract(&[]).await;
+    assert_eq!(count(Topic::Dashboards), before - 1);
 }
