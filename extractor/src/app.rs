@@ -110,6 +110,10 @@ fn scope(scope: &Scope, events: &mut map::AppEvents) {
         let is_table = model.kind == DataModelKind::Table;
         scope.include_data_models && (!is_table || scope.data_models.passes(model.table.as_deref()))
     });
+    if !scope.include_data_models {
+        // As in OpenMetadata: no data models, no lineage.
+        events.lineage.clear();
+    }
 }
 
 /// What could not be read although the app could. Objects may be readable next time, which is not
@@ -175,6 +179,8 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         "includeTags": scope.include_tags,
         "includeDataModels": scope.include_data_models,
         "nonChartObjects": scope.non_chart_objects,
+        // What was kept is deleted once that is wanted, although the app has not changed.
+        "deletes": [settings.run.delete_charts, settings.run.delete_data_models],
     });
     hash::of_json(&options)
 }

@@ -94,6 +94,7 @@ pub async fn run(
             run_id: clock.report.run_id.clone(),
             kafka,
             publisher,
+            decoder: kafka::Decoder::new(kafka).map_err(kafka::Error::from)?,
         },
         site,
     };

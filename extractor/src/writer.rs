@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use schemas::{
     Event, Topic,
-    codec::{self, Frame},
     config::Kafka,
     event::{Dashboard, Run},
 };
@@ -14,7 +13,7 @@ use tracing::warn;
 use crate::{
     changes::{Changes, Deleted, Settled},
     error_chain,
-    kafka::{self, Publisher, Record},
+    kafka::{self, Decoder, Publisher, Record},
     records,
     state::AppState,
 };
@@ -25,6 +24,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) run_id: String,
     pub(crate) kafka: &'a Kafka,
     pub(crate) publisher: Publisher,
+    pub(crate) decoder: Decoder,
 }
 
 /// Events that were written or not, by topic.
@@ -102,8 +102,7 @@ impl Writer<'_> {
             kafka::read_at(&kafka, Topic::Dashboards, partition, &[offset])
         });
         let values = read.await.ok()?.ok()?;
-        let frame = Frame::parse(values.get(&offset)?).ok()?;
-        match codec::decode(Topic::Dashboards, &frame, None).ok()? {
+        match self.decode(Topic::Dashboards, values.get(&offset)?).await? {
             Event::Dashboard(dashboard) => Some(*dashboard),
             _ => None,
         }
@@ -141,12 +140,22 @@ impl Writer<'_> {
                 Err(_) => continue,
             };
             for (offset, key) in places {
-                if let Some(edge) = values.get(&offset).and_then(|value| edge_of(value)) {
-                    edges.insert(key, edge);
+                let Some(value) = values.get(&offset) else { continue };
+                if let Some(Event::Lineage(edge)) = self.decode(Topic::Lineage, value).await {
+                    edges.insert(key, edge.edge_json());
                 }
             }
         }
         edges
+    }
+
+    /// A published value; one that cannot be read is logged.
+    async fn decode(&self, topic: Topic, value: &[u8]) -> Option<Event> {
+        let read = self.decoder.decode(topic, value).await;
+        read.inspect_err(
+            |error| warn!(error = error_chain(error), %topic, "could not read what is published"),
+        )
+        .ok()
     }
 
     fn upsert(&self, event: Event, content_hash: &str, settled: Option<&Settled>) -> Record {
@@ -156,13 +165,5 @@ impl Writer<'_> {
     fn tombstone(&self, deleted: &Deleted, edges: &BTreeMap<String, String>) -> Record {
         let edge = edges.get(&deleted.key).map(String::as_str);
         records::tombstone(self.service, &self.run_id, deleted, edge)
-    }
-}
-
-fn edge_of(value: &[u8]) -> Option<String> {
-    let frame = Frame::parse(value).ok()?;
-    match codec::decode(Topic::Lineage, &frame, None).ok()? {
-        Event::Lineage(edge) => Some(edge.edge_json()),
-        _ => None,
     }
 }

@@ -54,7 +54,7 @@ use self::{
 };
 use crate::{
     expression::{self, Names},
-    qlik::model::{AppContent, AppEntry},
+    qlik::model::{AppContent, AppEntry, DataModelSource},
 };
 
 /// Most diagnostics of one app; the rest is counted.
@@ -167,14 +167,19 @@ pub fn map_app(entry: &AppEntry, content: &AppContent, context: &Context<'_>) ->
         }
         is_free
     });
-    let names = library.names(tables::field_names(&tables), content);
+    let mut names = library.names(tables::field_names(&tables), content);
+    // There are fields; which ones is only told by the expressions.
+    names.is_open = matches!(content.data_model, DataModelSource::Unreadable { .. });
     let app = App { id: &entry.id, entry, content, context, library, names };
     let of_field = TablesOfField::of(&tables);
 
     let items = item_uses(&app, &mut diagnostics);
     let mut lineage = lineage::to_master_items(&items, &of_field, &app);
     let (sheets, charts) = charts(&app, &of_field, &mut lineage, &mut diagnostics);
-    if app.names.fields.is_empty() && !charts.is_empty() {
+    if app.names.is_open && !charts.is_empty() {
+        let message = "its data model could not be read; the fields of its charts are the names that stand where fields do";
+        diagnostics.push("the app", message);
+    } else if app.names.fields.is_empty() && !charts.is_empty() {
         diagnostics.push("the app", "it has no data model; the fields of its charts are not known");
     }
     let data_models = data_models(tables, &app);

@@ -87,7 +87,7 @@ pub(super) struct Inner {
     transport: Transport,
     repository: Option<qrs::Repository>,
     /// Qlik Cloud: lists apps instead of engine and repository.
-    tenant: Option<Tenant>,
+    pub(super) tenant: Option<Tenant>,
 }
 
 /// A session and who opened it.
@@ -123,7 +123,7 @@ impl Site {
             .map_err(|message| problem(name::REPOSITORY_URL, message))?
             .map(|address| qrs::Repository::new(http.clone(), address, timeouts.list()));
         let tenant = matches!(settings.auth, Auth::Bearer(_))
-            .then(|| Tenant::new(http.clone(), address.clone(), timeouts.request, timeouts.retry));
+            .then(|| Tenant::new(http.clone(), address.clone(), &settings));
         let login =
             Login::new(settings.auth.clone(), address.clone(), http.clone(), timeouts.connect);
         let transport = Transport {
@@ -248,6 +248,30 @@ impl Site {
             Some(None) => DataModels::OpenWithData,
             None => DataModels::NotKnown,
         })
+    }
+
+    /// How the engine is reached.
+    pub(super) fn transport(&self) -> (&Transport, &Address) {
+        (&self.inner.transport, &self.inner.address)
+    }
+
+    /// The repository, where there is one to ask.
+    pub(super) fn repository(&self) -> Option<&qrs::Repository> {
+        self.inner.repository.as_ref()
+    }
+
+    /// Who we are.
+    pub(super) fn login(&self) -> &Login {
+        &self.inner.login
+    }
+
+    /// Opens a session for no app in particular and closes it.
+    pub(super) async fn open_and_close(&self) -> Result<(), Error> {
+        let permit = self.inner.limiter.acquire().await;
+        let open = self.inner.open_session(None).await?;
+        self.inner.close_session(open, None).await;
+        drop(permit);
+        Ok(())
     }
 
     /// Engine sessions that are used at a time now: fewer than the setting after the site refused one.

@@ -6,9 +6,15 @@
 
 mod architecture;
 mod chain;
+mod check;
+mod cloud;
+mod connection;
 mod consumers;
 mod crash;
 mod errors;
+mod fidelity;
 mod idempotence;
 mod lineage;
+mod options;
+mod site;
 mod world;

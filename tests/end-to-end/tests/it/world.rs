@@ -104,6 +104,11 @@ impl World {
         self.run("loader", args).await
     }
 
+    /// Runs a command of a stage to its end.
+    pub(crate) async fn command(&self, stage: &str, args: &[&str]) -> stage::Ended {
+        stage::run(stage, &self.config, args).await
+    }
+
     async fn run(&self, stage: &str, args: &[&str]) -> Value {
         let report = self.folder.path().join(format!("{stage}.json"));
         let path = report.to_str().expect("UTF-8");
