@@ -28,7 +28,7 @@ use crate::{
     error_text,
     report::{Report, Tally},
     runtime::{admin, shutdown, telemetry},
-    sink::{Fatal, Inventory},
+    sink::{Fatal, Inventory, Watcher},
     source,
 };
 
@@ -44,6 +44,16 @@ pub trait Catalogue {
     fn connect(
         &self,
         settings: &Settings,
+    ) -> impl Future<Output = Result<Self::Sink, Fatal>> + Send;
+
+    /// Connects to look: nothing is ever written, and `watcher` is told what would have been.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    fn look(
+        &self,
+        settings: &Settings,
+        watcher: Watcher,
     ) -> impl Future<Output = Result<Self::Sink, Fatal>> + Send;
 
     /// One line about the server, for `check`; changes nothing there.
@@ -89,19 +99,27 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
         Command::Check => check(&settings, catalogue).await,
         Command::Replay(args) => {
             let what = Replay { from: args.from, topics: args.topics, keys: args.key };
-            let dry_run = args.dry_run;
-            let work = async |tally: &Arc<Tally>| match dry_run {
-                true => replay(&settings, Arc::new(output::DryRun), what, tally, &shutdown).await,
-                false => match context.connect().await? {
-                    Some(sink) => replay(&settings, sink, what, tally, &shutdown).await,
-                    None => Ok(stopped(tally)),
-                },
+            let (dry_run, json) = (args.dry_run, args.json);
+            let work = async |tally: &Arc<Tally>| {
+                let sink = match dry_run {
+                    true => context.look(output::planned(json)).await?,
+                    false => context.connect().await?,
+                };
+                let Some(sink) = sink else { return Ok(stopped(tally)) };
+                if dry_run {
+                    return replay(&looking(&settings), sink, what, tally, &shutdown).await;
+                }
+                replay(&settings, sink, what, tally, &shutdown).await
             };
             context.reported(Tally::new("replay", &settings.service), args.report, work).await
         }
         Command::Reconcile(args) => {
             let how = Reconcile { dry_run: args.dry_run, allow_deletions: args.allow_deletions };
-            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+            let connected = async || match how.dry_run {
+                true => context.look(Arc::new(|_| {})).await,
+                false => context.connect().await,
+            };
+            let work = async |tally: &Arc<Tally>| match connected().await? {
                 Some(sink) => {
                     let ended = reconcile(&settings, sink, how, tally, &shutdown).await?;
                     output::strays(&ended);
@@ -112,7 +130,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
             context.reported(Tally::new("reconcile", &settings.service), args.report, work).await
         }
         Command::Unresolved(args) => {
-            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+            let work = async |tally: &Arc<Tally>| match context.look(Arc::new(|_| {})).await? {
                 Some(sink) => {
                     let ended = unresolved(&settings, sink, tally, &shutdown).await?;
                     output::unresolved(&ended, args.json);
@@ -173,6 +191,15 @@ impl<C: Catalogue> Context<'_, C> {
         }
     }
 
+    /// Connects to the catalogue to look only; `None` when a signal came first.
+    async fn look(&self, watcher: Watcher) -> Result<Option<Arc<C::Sink>>, Fatal> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Ok(None),
+            sink = self.catalogue.look(self.settings, watcher) => Ok(Some(Arc::new(sink?))),
+        }
+    }
+
     /// Does the work, tells how it went, and writes the report whatever happened.
     async fn reported(
         &self,
@@ -197,6 +224,15 @@ impl<C: Catalogue> Context<'_, C> {
         }
         Ok(report.exit_code)
     }
+}
+
+/// Settings for a pass that looks only. Whoever runs it sits in front of it.
+fn looking(settings: &Settings) -> Settings {
+    /// References are read before what refers to them; only files of other partitions come later.
+    const WAIT: Duration = Duration::from_secs(10);
+    let mut settings = settings.clone();
+    settings.flow.wait.timeout = settings.flow.wait.timeout.min(WAIT);
+    settings
 }
 
 /// The report of a command that was stopped before it began.

@@ -57,7 +57,8 @@ pub async fn reconcile<S: Inventory>(
         return Ok(report);
     }
     let reconciled = remove(settings, &sink, how, &alive, ends(start, &report), shutdown).await?;
-    if reconciled.refused.is_some() && !how.dry_run {
+    // A dry run says what the real one would.
+    if reconciled.refused.is_some() {
         report.exit_code = 4;
     }
     if shutdown.is_cancelled() {

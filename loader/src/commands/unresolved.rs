@@ -1,9 +1,10 @@
-//! `unresolved`: which edges have no table in the catalogue.
+//! `unresolved`: which edges cannot be loaded as things are, above all those whose table is not in the
+//! catalogue.
 //!
 //! Nothing keeps a list of them; the lineage topic and the catalogue are what there is. So every edge
-//! is applied again, which resolves those whose table has appeared since, and the others are listed.
+//! is looked up again with a sink that only looks, and those that do not come out are listed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
@@ -13,14 +14,15 @@ use crate::{
     config::Settings,
     filter::Filter,
     report::{Report, Tally},
-    sink::{Fatal, MetadataSink},
+    sink::{Fatal, Item, MetadataSink, Outcome, Stage},
     source::{
         Error, find_topics,
         seek::{From, start_offsets},
     },
 };
 
-/// Applies every edge; [`Report::unresolved`] lists the rest.
+/// Looks every edge up; [`Report::unresolved`] lists those that cannot be loaded now, whatever the
+/// reason. `sink` must be one that only looks.
 ///
 /// # Errors
 /// When Kafka cannot be reached, before anything was read. Later trouble is in the report.
@@ -37,8 +39,27 @@ pub async fn unresolved<S: MetadataSink>(
     };
     let lineage = BTreeMap::from([(Topic::Lineage, *count)]);
     let start = start_offsets(kafka, &lineage, From::Beginning, ask(settings)).await?;
-    let mut settings = settings.clone();
-    // An edge whose ends are not loaded is not what this is about; nobody is going to wait for it.
-    settings.flow.wait.timeout = Duration::ZERO;
-    pass(&settings, sink, start, Filter::All, tally, shutdown).await
+    pass(settings, Arc::new(Listing(sink)), start, Filter::All, tally, shutdown).await
+}
+
+/// Nobody waits here: what would is listed with the rest.
+struct Listing<S>(Arc<S>);
+
+impl<S: MetadataSink> MetadataSink for Listing<S> {
+    async fn apply(&self, stage: Stage, items: &[Item]) -> Result<Vec<Outcome>, Fatal> {
+        let outcomes = self.0.apply(stage, items).await?;
+        let listed = outcomes.into_iter().map(|outcome| match outcome {
+            Outcome::Waiting { reason } => Outcome::Unresolved { reason },
+            other => other,
+        });
+        Ok(listed.collect())
+    }
+
+    fn observe(&self, item: &Item) {
+        self.0.observe(item);
+    }
+
+    fn refresh(&self) {
+        self.0.refresh();
+    }
 }

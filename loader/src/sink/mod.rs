@@ -2,10 +2,13 @@
 //! exactly one [`Outcome`] for each change, in order.
 
 pub mod openmetadata;
+mod planned;
 
 use std::future::Future;
 
 use schemas::{Event, Topic, event::Node};
+
+pub use self::planned::{FieldChange, Planned, PlannedChange, Watcher};
 
 /// A catalogue, or what stands for one.
 pub trait MetadataSink: Send + Sync + 'static {

@@ -9,7 +9,7 @@ use crate::{
     commands::Catalogue,
     config::{self, DeleteMode, ServiceType, Settings},
     sink::{
-        Fatal, Inventory, Item, MetadataSink, Outcome, Stage,
+        Fatal, Inventory, Item, MetadataSink, Outcome, Stage, Watcher,
         openmetadata::{
             Alive, OpenMetadataSink, Stray,
             settings::{
@@ -62,6 +62,13 @@ impl Catalogue for OpenMetadata {
     async fn connect(&self, settings: &Settings) -> Result<OpenMetadataSink, Fatal> {
         // Commands drop the future when they are stopped.
         OpenMetadataSink::connect(sink_settings(settings), CancellationToken::new()).await
+    }
+
+    async fn look(&self, settings: &Settings, watcher: Watcher) -> Result<OpenMetadataSink, Fatal> {
+        let mut settings = sink_settings(settings);
+        // What does not come while somebody looks is said to be missing.
+        settings.load.wait_for_columns = false;
+        OpenMetadataSink::connect_to_look(settings, CancellationToken::new(), watcher).await
     }
 
     async fn describe(&self, settings: &Settings) -> Result<String, Fatal> {

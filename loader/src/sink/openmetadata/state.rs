@@ -70,7 +70,7 @@ fn id_number(text: &str) -> Option<u128> {
 }
 
 /// A number as a UUID.
-fn id_text(id: u128) -> String {
+pub(super) fn id_text(id: u128) -> String {
     let digits = format!("{id:032x}");
     let mut text = String::with_capacity(36);
     for (position, c) in digits.chars().enumerate() {
@@ -152,6 +152,13 @@ impl Directory {
             shelf.complete.store(false, Ordering::Release);
             shelf.lookups.store(0, Ordering::Relaxed);
             *lock(&shelf.entities) = HashMap::new();
+        }
+    }
+
+    /// The service holds nothing.
+    pub(super) fn set_empty(&self) {
+        for shelf in &self.shelves {
+            shelf.complete.store(true, Ordering::Release);
         }
     }
 

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::super::version::Features;
+use crate::sink::FieldChange;
 
 /// Source of our edges.
 const SOURCE: &str = "DashboardLineage";
@@ -129,6 +130,23 @@ impl Details {
             text.push_str(contribution);
         }
         text
+    }
+
+    /// What is different from an edge that is stored.
+    pub(super) fn changes(&self, stored: &Self) -> Vec<FieldChange> {
+        let mut changes = Vec::new();
+        let mut push = |field: &str, from, to| FieldChange::push(&mut changes, field, from, to);
+        let ends: BTreeSet<_> = stored.entries.symmetric_difference(&self.entries).collect();
+        let targets: BTreeSet<&str> = ends.into_iter().map(|entry| entry.to.as_str()).collect();
+        for to in targets {
+            let of = |details: &Self| -> Value {
+                details.entries.iter().filter(|entry| entry.to == to).map(Entry::body).collect()
+            };
+            push(&format!("columnsLineage.{to}"), of(stored), of(self));
+        }
+        push("sqlQuery", json!(stored.sql), json!(self.sql));
+        push("contributions", json!(stored.contributions), json!(self.contributions));
+        changes
     }
 
     fn says_the_same(&self, other: &Self) -> bool {

@@ -57,20 +57,28 @@ pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<F
             Resolution::Found(table) => Found::End(End {
                 entity_type: "table",
                 id: table.id.clone(),
+                fqn: table.fqn.clone(),
                 columns: Columns::Table(table),
             }),
             Resolution::NotFound(reason) => Found::Unresolved(reason),
         }),
         EndRef::Ours { kind, name, chart } => {
             let fqn = core.naming.fqn(*kind, name);
-            let missing = || Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
+            let missing = || {
+                // Where nothing may be written it would be there by now, if only its event was seen.
+                let Some(id) = core.planned_id(*kind, name) else {
+                    return Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
+                };
+                let columns = chart.clone().map_or(Columns::None, Columns::Chart);
+                Found::End(End { entity_type: kind.entity_type(), id, fqn: fqn.clone(), columns })
+            };
             if absent.contains(&(*kind, name.clone())) {
                 return Ok(missing());
             }
             let found = read_children(core, *kind, name, chart.as_deref()).await?;
             let Some((id, children)) = found else { return Ok(missing()) };
             let columns = match (kind, chart) {
-                (Kind::DataModel, _) => Columns::Model(fqn, children),
+                (Kind::DataModel, _) => Columns::Model(fqn.clone(), children),
                 (_, Some(chart)) if children.contains(chart) => Columns::Chart(chart.clone()),
                 (_, Some(chart)) => {
                     let reason = format!("`{chart}` is not on dashboard `{fqn}` yet");
@@ -78,7 +86,7 @@ pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<F
                 }
                 (_, None) => Columns::None,
             };
-            Ok(Found::End(End { entity_type: kind.entity_type(), id, columns }))
+            Ok(Found::End(End { entity_type: kind.entity_type(), id, fqn, columns }))
         }
     }
 }
