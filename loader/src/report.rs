@@ -61,7 +61,9 @@ pub struct Report {
 pub struct Reconciled {
     /// Entities of the service.
     pub entities: usize,
-    /// Those of them that no topic knows, in the order of their removal.
+    /// Events that the edges of a loader around them hold: several may speak of one edge.
+    pub edges: usize,
+    /// Those of both that no topic knows, in the order of their removal.
     pub strays: Vec<serde_json::Value>,
     /// How many of these were removed.
     pub removed: usize,
@@ -191,9 +193,9 @@ impl Report {
         for Entry { topic, key, reason, .. } in &self.dead {
             writeln!(text, "dead: {topic} {key}: {reason}").ok();
         }
-        if let Some(Reconciled { entities, strays, removed, refused }) = &self.reconciled {
+        if let Some(Reconciled { entities, edges, strays, removed, refused }) = &self.reconciled {
             let found = strays.len();
-            writeln!(text, "{entities} entities, {found} of them in no topic, {removed} removed")
+            writeln!(text, "{entities} entities and {edges} edges, {found} of them in no topic, {removed} removed")
                 .ok();
             if let Some(refused) = refused {
                 writeln!(text, "refused: {refused}").ok();

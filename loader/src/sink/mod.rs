@@ -55,6 +55,19 @@ pub trait Inventory: MetadataSink {
         alive: &Self::Alive,
     ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
 
+    /// The same of edges that a loader wrote: how many events they hold, and those of these that no
+    /// topic knows. An edge may hold several.
+    ///
+    /// # Errors
+    /// When the catalogue cannot tell.
+    fn stray_edges(
+        &self,
+        alive: &Self::Alive,
+    ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
+
+    /// Whether a stray is still one, now that more keys are known.
+    fn is_stray(&self, alive: &Self::Alive, stray: &Self::Stray) -> bool;
+
     /// Removes one; false when it was gone already.
     ///
     /// # Errors

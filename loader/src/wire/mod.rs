@@ -51,6 +51,15 @@ impl Inventory for OpenMetadataSink {
         Ok((found.total, found.strays))
     }
 
+    async fn stray_edges(&self, alive: &Alive) -> Result<(usize, Vec<Stray>), Fatal> {
+        let found = Self::stray_edges(self, alive).await?;
+        Ok((found.total, found.strays))
+    }
+
+    fn is_stray(&self, alive: &Alive, stray: &Stray) -> bool {
+        Self::is_stray(self, alive, stray)
+    }
+
     async fn remove(&self, stray: &Stray) -> Result<bool, Fatal> {
         Self::remove(self, stray).await
     }

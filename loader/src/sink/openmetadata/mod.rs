@@ -50,7 +50,7 @@ use self::{
 pub use self::{
     counters::Snapshot,
     map::Kind,
-    reconcile::{Alive, Stray, Strays},
+    reconcile::{Alive, Stray, StrayEdge, Strays},
     settings::Settings,
 };
 use super::{Change, Fatal, Item, Outcome, Stage, Watcher};
@@ -229,6 +229,23 @@ impl OpenMetadataSink {
         reconcile::strays(&self.core, alive)
             .await
             .map_err(|failure| stopped(&self.core.client, failure))
+    }
+
+    /// Lists what edges around entities of the service hold of events that no topic knows. Edges of
+    /// people, and of other writers, do not count.
+    ///
+    /// # Errors
+    /// Credentials that are refused, edges that the server cannot show, or a stop.
+    pub async fn stray_edges(&self, alive: &Alive) -> Result<Strays, Fatal> {
+        lineage::strays(&self.core, alive)
+            .await
+            .map_err(|failure| stopped(&self.core.client, failure))
+    }
+
+    /// Whether a stray is still one, now that more keys are known.
+    #[must_use]
+    pub fn is_stray(&self, alive: &Alive, stray: &Stray) -> bool {
+        reconcile::is_stray(alive, stray)
     }
 
     /// Deletes a stray, softly unless configured otherwise; false when it was gone already.

@@ -6,6 +6,7 @@ mod edits;
 mod faults;
 mod lineage;
 mod load;
+mod looking;
 mod site;
 mod tables;
 mod tls;

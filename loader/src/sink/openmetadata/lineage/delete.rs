@@ -76,11 +76,7 @@ pub(in super::super) async fn delete(core: &Core, items: &[&Item]) -> Result<Vec
 
 /// What an event contributed to an edge, to be taken away.
 fn contribution(parts: &Parts<'_>, chart: Option<String>) -> Contribution {
-    Contribution {
-        id: format!("{}/{}", parts.app_id, parts.rest),
-        chart,
-        ..Contribution::default()
-    }
+    Contribution { id: super::event_id(parts), chart, ..Contribution::default() }
 }
 
 /// Takes contributions away from the edges that lead to one entity.
@@ -122,7 +118,7 @@ async fn by_ends(core: &Core, kind: Kind, name: &str, gone: &[Gone]) -> Result<(
     Ok(())
 }
 
-fn our_end(core: &Core, kind: Kind, name: &str, id: String) -> End {
+pub(super) fn our_end(core: &Core, kind: Kind, name: &str, id: String) -> End {
     let fqn = core.naming.fqn(kind, name);
     End { entity_type: kind.entity_type(), id, fqn, columns: Columns::None }
 }
@@ -232,7 +228,7 @@ async fn by_hash(core: &Core, parts: &Parts<'_>) -> Result<(), Failure> {
 }
 
 /// The Qlik table that a data model stands for.
-fn table_of(core: &Core, model: &Value, app_id: &str) -> Option<String> {
+pub(super) fn table_of(core: &Core, model: &Value, app_id: &str) -> Option<String> {
     let name = model.get("name")?.as_str()?;
     let plain = name.strip_prefix(&format!("{app_id}_")).map(str::to_owned);
     // A name that had to be changed is told by the display name.

@@ -97,7 +97,7 @@ impl Details {
     }
 
     /// Whether we wrote it. Edges that a person drew or changed have another source or author.
-    fn is_ours(&self, us: Us<'_>) -> bool {
+    pub(super) fn is_ours(&self, us: Us<'_>) -> bool {
         let our_source = !us.features.lineage_source || self.source.as_deref() == Some(SOURCE);
         let by_us =
             us.users.is_empty() || self.authors.iter().all(|author| us.users.contains(author));

@@ -17,6 +17,7 @@ mod edge;
 mod ends;
 mod find;
 mod locks;
+mod strays;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ use schemas::{
 pub(super) use self::{
     delete::delete,
     locks::{EdgeLocks, Waited},
+    strays::{remove_stray, strays},
 };
 use self::{
     edge::Contribution,
@@ -187,10 +189,15 @@ fn not_written(core: &Core, item: &Item) -> Outcome {
     }
 }
 
+/// What edges note of an event: the last two parts of its key.
+pub(super) fn event_id(parts: &key::Parts<'_>) -> String {
+    format!("{}/{}", parts.app_id, parts.rest)
+}
+
 /// The last two parts of an edge's key.
 fn contribution_id(core: &Core, item: &Item, event: &Lineage) -> String {
     match key::parse(&core.naming.service, &item.key) {
-        Some(parts) if !parts.rest.is_empty() => format!("{}/{}", parts.app_id, parts.rest),
+        Some(parts) if !parts.rest.is_empty() => event_id(&parts),
         _ => format!("{}/{}", event.app_id, event.edge_hash()),
     }
 }
