@@ -226,6 +226,18 @@ impl<C: Catalogue> Context<'_, C> {
     }
 }
 
+/// `None` when a signal came first.
+async fn unless_stopped<T, E>(
+    shutdown: &CancellationToken,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<Option<T>, E> {
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(None),
+        answer = asked => answer.map(Some),
+    }
+}
+
 /// Settings for a pass that looks only. Whoever runs it sits in front of it.
 fn looking(settings: &Settings) -> Settings {
     /// References are read before what refers to them; only files of other partitions come later.

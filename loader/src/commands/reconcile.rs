@@ -13,7 +13,7 @@ use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{ask, output::Quiet, replay::source, run::parts};
+use super::{ask, output::Quiet, replay::source, run::parts, stopped, unless_stopped};
 use crate::{
     config::Settings,
     pipeline::{self, Observer, Parts},
@@ -46,7 +46,9 @@ pub async fn reconcile<S: Inventory>(
     tally: &Arc<Tally>,
     shutdown: &CancellationToken,
 ) -> Result<Report, Fatal> {
-    let start = all_partitions(settings).await?;
+    let Some(start) = unless_stopped(shutdown, all_partitions(settings)).await? else {
+        return Ok(stopped(tally));
+    };
     let alive = Arc::new(Mutex::new(S::Alive::default()));
     let mut report = if how.dry_run {
         read(settings, Arc::new(Quiet), &sink, &alive, start.clone(), tally, shutdown).await?
@@ -131,18 +133,6 @@ async fn remove<S: Inventory>(
         }
     }
     Ok(reconciled)
-}
-
-/// `None` when a signal came first.
-async fn unless_stopped<T>(
-    shutdown: &CancellationToken,
-    asked: impl Future<Output = Result<T, Fatal>>,
-) -> Result<Option<T>, Fatal> {
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Ok(None),
-        answer = asked => answer.map(Some),
-    }
 }
 
 /// Why so many may not be removed.

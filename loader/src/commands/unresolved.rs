@@ -9,14 +9,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::{ask, replay::pass};
+use super::{ask, replay::pass, stopped, unless_stopped};
 use crate::{
     config::Settings,
     filter::Filter,
     report::{Report, Tally},
     sink::{Fatal, Item, MetadataSink, Outcome, Stage},
     source::{
-        Error, find_topics,
+        Error, TopicPartition, find_topics,
         seek::{From, start_offsets},
     },
 };
@@ -32,14 +32,20 @@ pub async fn unresolved<S: MetadataSink>(
     tally: &Arc<Tally>,
     shutdown: &CancellationToken,
 ) -> Result<Report, Fatal> {
+    let start = unless_stopped(shutdown, start(settings)).await?;
+    let Some(start) = start else { return Ok(stopped(tally)) };
+    pass(settings, Arc::new(Listing(sink)), start, Filter::All, tally, shutdown).await
+}
+
+/// Where each partition of the edges begins.
+async fn start(settings: &Settings) -> Result<BTreeMap<TopicPartition, i64>, Error> {
     let kafka = &settings.kafka;
     let found = find_topics(kafka, ask(settings)).await?;
     let Some(count) = found.partitions.get(&Topic::Lineage) else {
-        return Err(Error::NoTopics(format!("`{}`", kafka.topics.name(Topic::Lineage))).into());
+        return Err(Error::NoTopics(format!("`{}`", kafka.topics.name(Topic::Lineage))));
     };
     let lineage = BTreeMap::from([(Topic::Lineage, *count)]);
-    let start = start_offsets(kafka, &lineage, From::Beginning, ask(settings)).await?;
-    pass(settings, Arc::new(Listing(sink)), start, Filter::All, tally, shutdown).await
+    start_offsets(kafka, &lineage, From::Beginning, ask(settings)).await
 }
 
 /// Nobody waits here: what would is listed with the rest.
