@@ -144,6 +144,7 @@ impl<S: MetadataSink> Pipeline<S> {
         self.fetching = None;
         self.batch.take();
         self.room.clear();
+        self.revisits.clear();
         self.burials.clear();
     }
 

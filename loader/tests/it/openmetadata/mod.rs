@@ -7,6 +7,8 @@ mod faults;
 mod lineage;
 mod load;
 mod looking;
+mod matrix;
+mod orders;
 mod site;
 mod tables;
 mod tls;

@@ -25,6 +25,7 @@ use super::{
     client::Failure,
     core::Core,
     counters::Counters,
+    hash,
     map::{self, Detail, Draft, Kind},
     state::Lookup,
 };
@@ -286,8 +287,10 @@ fn has_links(draft: &Draft, stored: &Stored) -> bool {
 async fn restore(core: &Core, stored: &Stored, plan: Plan) -> Result<(), Failure> {
     let Plan { entity, extras, .. } = plan;
     // The old record stays: what has to be patched is patched when the entity is there again.
-    let hash = stored.source_hash.as_deref();
-    let row = Row::update(entity, hash.map(str::to_owned), extras);
+    // The project comes with this request already.
+    let project = hash::project_mark(entity.project.as_deref());
+    let record = stored.record().map(|record| hash::Record { project, ..record }.encode());
+    let row = Row::update(entity, record.or_else(|| stored.source_hash.clone()), extras);
     if let (true, Some(app_id)) = (row.draft.kind != Kind::Dashboard, &row.draft.app_id) {
         core.set_relink(&core.naming.dashboard(app_id), true);
     }

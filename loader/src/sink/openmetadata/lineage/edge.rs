@@ -226,8 +226,13 @@ pub(super) fn merge(
         if is_all && !leads_to_dashboard {
             edge.entries.clear();
         }
+        // The statement of the least contribution counts, in whatever order they come.
+        let is_least = edge.contributions.first().is_none_or(|least| first.id < *least);
         let kept = if is_all { None } else { edge.sql.take() };
-        edge.sql = kept.or_else(|| first.sql.clone());
+        edge.sql = match is_least {
+            true => first.sql.clone().or(kept),
+            false => kept.or_else(|| first.sql.clone()),
+        };
     }
     for contribution in added {
         edge.entries.extend(contribution.entries.iter().cloned());
