@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     offsets::Progress,
-    sink::{Outcome, Stage},
+    sink::{Figures, Outcome, Stage},
 };
 
 /// Entries of each list; the counts tell how many there were.
@@ -43,6 +43,11 @@ pub struct Report {
     pub events: BTreeMap<&'static str, Counts>,
     /// Seconds that the sink took, by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+    /// What the catalogue was asked.
+    pub catalogue: Figures,
+    /// Records of each topic that were not read yet, as last known; metrics only.
+    #[serde(skip)]
+    pub lag: BTreeMap<&'static str, u64>,
     /// How far each partition was read and finished.
     pub partitions: Vec<Partition>,
     /// Events that still waited at the end (they will be read again), the first 1000.
@@ -83,6 +88,9 @@ pub struct Counts {
     pub updated: u64,
     /// Nothing to write.
     pub unchanged: u64,
+    /// Values that stayed although Qlik says something else, because a person edited them; edges that
+    /// somebody else drew. Their events are among the others.
+    pub kept: u64,
     /// Removed ones, or not there any more.
     pub deleted: u64,
     /// Edges whose table is not in the catalogue.
@@ -139,6 +147,7 @@ impl Report {
             created: sum.created + counts.created,
             updated: sum.updated + counts.updated,
             unchanged: sum.unchanged + counts.unchanged,
+            kept: sum.kept + counts.kept,
             deleted: sum.deleted + counts.deleted,
             unresolved: sum.unresolved + counts.unresolved,
             waiting: sum.waiting + counts.waiting,
@@ -157,6 +166,7 @@ impl Report {
             "created",
             "updated",
             "unchanged",
+            "kept",
             "deleted",
             "unresolved",
             "waiting",
@@ -164,7 +174,7 @@ impl Report {
             "skipped",
         ];
         let mut text = String::new();
-        let mut line = |cells: [String; 10]| {
+        let mut line = |cells: [String; 11]| {
             for (index, cell) in cells.iter().enumerate() {
                 // Writing to a string cannot fail.
                 match index {
@@ -183,6 +193,7 @@ impl Report {
                 counts.created.to_string(),
                 counts.updated.to_string(),
                 counts.unchanged.to_string(),
+                counts.kept.to_string(),
                 counts.deleted.to_string(),
                 counts.unresolved.to_string(),
                 counts.waiting.to_string(),
@@ -310,6 +321,18 @@ impl Tally {
         for entry in entries {
             Self::list(&mut report.waiting, entry, self.max_listed);
         }
+    }
+
+    /// Takes over what the sink and the source tell about themselves.
+    pub(crate) fn figures(&self, figures: Figures, lag: BTreeMap<Topic, u64>) {
+        let mut report = self.lock();
+        for (topic, kept) in &figures.kept {
+            if *kept > 0 {
+                report.events.entry(topic).or_default().kept = *kept;
+            }
+        }
+        report.lag = lag.into_iter().map(|(topic, lag)| (topic.suffix(), lag)).collect();
+        report.catalogue = figures;
     }
 
     pub(crate) fn took(&self, stage: Stage, time: Duration) {

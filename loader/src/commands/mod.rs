@@ -27,7 +27,7 @@ use crate::{
     config::{self, Settings},
     error_text,
     report::{Report, Tally},
-    runtime::{admin, shutdown, telemetry},
+    runtime::{admin, progress, shutdown, telemetry},
     sink::{Fatal, Inventory, Watcher},
     source,
 };
@@ -111,7 +111,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 }
                 replay(&settings, sink, what, tally, &shutdown).await
             };
-            context.reported(Tally::new("replay", &settings.service), args.report, work).await
+            context.reported(Tally::new("replay", &settings.service), true, args.report, work).await
         }
         Command::Reconcile(args) => {
             let how = Reconcile { dry_run: args.dry_run, allow_deletions: args.allow_deletions };
@@ -127,7 +127,9 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 }
                 None => Ok(stopped(tally)),
             };
-            context.reported(Tally::new("reconcile", &settings.service), args.report, work).await
+            context
+                .reported(Tally::new("reconcile", &settings.service), true, args.report, work)
+                .await
         }
         Command::Unresolved(args) => {
             let work = async |tally: &Arc<Tally>| match context.look(Arc::new(|_| {})).await? {
@@ -139,7 +141,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 None => Ok(stopped(tally)),
             };
             let tally = Tally::new("unresolved", &settings.service).listing_all();
-            context.reported(tally, args.report, work).await
+            context.reported(tally, true, args.report, work).await
         }
         Command::DeadLetters(DeadLettersCommand::List { all, json }) => {
             output::letters(&list(&settings, all, &shutdown).await?, json);
@@ -155,7 +157,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 None => Ok(stopped(tally)),
             };
             let tally = Tally::new("dead-letters retry", &settings.service);
-            context.reported(tally, report, work).await
+            context.reported(tally, true, report, work).await
         }
         Command::Completions { .. } => Ok(0),
     }
@@ -179,7 +181,8 @@ impl<C: Catalogue> Context<'_, C> {
                 None => Ok(stopped(tally)),
             }
         };
-        self.reported(Tally::new("run", &self.settings.service), args.report, work).await
+        self.reported(Tally::new("run", &self.settings.service), args.until_end, args.report, work)
+            .await
     }
 
     /// Connects to the catalogue; `None` when a signal came first.
@@ -204,13 +207,17 @@ impl<C: Catalogue> Context<'_, C> {
     async fn reported(
         &self,
         tally: Tally,
+        has_end: bool,
         path: Option<PathBuf>,
         work: impl AsyncFnOnce(&Arc<Tally>) -> Result<Report, Fatal>,
     ) -> Result<u8, Fatal> {
         let tally = Arc::new(tally);
+        // A loader that goes on for ever is not getting anywhere.
+        let progress = has_end.then(|| progress::start(&tally));
         let report = work(&tally).await.unwrap_or_else(|fatal| {
             tally.finish("failed", Some((fatal.message, fatal.exit_code)), Vec::new())
         });
+        drop(progress);
         output::error_text(&report.table());
         match &report.error {
             Some(reason) => error!(reason, exit_code = report.exit_code, "failed"),

@@ -14,7 +14,7 @@ use crate::{
     config::Settings,
     filter::Filter,
     report::{Report, Tally},
-    sink::{Fatal, Item, MetadataSink, Outcome, Stage},
+    sink::{Fatal, Figures, Item, MetadataSink, Outcome, Stage},
     source::{
         Error, TopicPartition, find_topics,
         seek::{From, start_offsets},
@@ -63,6 +63,10 @@ impl<S: MetadataSink> MetadataSink for Listing<S> {
 
     fn observe(&self, item: &Item) {
         self.0.observe(item);
+    }
+
+    fn figures(&self) -> Figures {
+        self.0.figures()
     }
 
     fn refresh(&self) {

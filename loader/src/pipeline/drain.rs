@@ -92,6 +92,7 @@ impl<S: MetadataSink> Pipeline<S> {
             entry(&work.record, None, reason)
         });
         self.parts.tally.waiting(waiting.collect());
+        self.parts.tally.figures(self.parts.sink.figures(), self.parts.source.lag());
         let progress = self.offsets.progress();
         let Self { parts, .. } = self;
         parts.source.close(deadlines.close(Instant::now())).await;

@@ -331,6 +331,7 @@ impl<S: MetadataSink> Pipeline<S> {
     }
 
     fn commit_later(&mut self) {
+        self.parts.tally.figures(self.parts.sink.figures(), self.parts.source.lag());
         if !self.parts.commit {
             return;
         }

@@ -1,6 +1,7 @@
 //! Where changes go. The pipeline hands over one stage of a batch at a time; the sink answers with
 //! exactly one [`Outcome`] for each change, in order.
 
+mod figures;
 pub mod openmetadata;
 mod planned;
 
@@ -8,6 +9,7 @@ use std::future::Future;
 
 use schemas::{Event, Topic, event::Node};
 
+pub use self::figures::{BUCKETS, Figures, Latency};
 pub use self::planned::{FieldChange, Planned, PlannedChange, Watcher};
 
 /// A catalogue, or what stands for one.
@@ -30,6 +32,11 @@ pub trait MetadataSink: Send + Sync + 'static {
     /// Sees every change of a batch before its stages are applied: a dashboard says things that the
     /// assets before it need. Changes nothing.
     fn observe(&self, _item: &Item) {}
+
+    /// What it tells about its own work.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 
     /// Other loaders may have written since: what is remembered of the catalogue is to be read again.
     fn refresh(&self) {}

@@ -9,7 +9,7 @@ use crate::{
     commands::Catalogue,
     config::{self, DeleteMode, ServiceType, Settings},
     sink::{
-        Fatal, Inventory, Item, MetadataSink, Outcome, Stage, Watcher,
+        Fatal, Figures, Inventory, Item, MetadataSink, Outcome, Stage, Watcher,
         openmetadata::{
             Alive, OpenMetadataSink, Stray,
             settings::{
@@ -35,6 +35,10 @@ impl MetadataSink for OpenMetadataSink {
 
     fn refresh(&self) {
         Self::refresh(self);
+    }
+
+    fn figures(&self) -> Figures {
+        Self::figures(self)
     }
 }
 

@@ -84,7 +84,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn measured(arguments: &Arguments) -> anyhow::Result<bool> {
     let apps = (arguments.events / EVENTS_PER_APP).max(1);
-    let server = start(arguments.version, usize::MAX).await?;
+    let server = start(arguments.version.clone(), usize::MAX).await?;
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     say(&format!(
         "{apps} apps, {} events, OpenMetadata {}, {build} build",
@@ -97,7 +97,7 @@ async fn measured(arguments: &Arguments) -> anyhow::Result<bool> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("recording.json");
     std::fs::write(&file, serde_json::to_vec(&recording(&server))?)?;
-    let fresh = start(arguments.version, 0).await?;
+    let fresh = start(arguments.version.clone(), 0).await?;
     let root = fresh.url().trim_end_matches("/api").to_owned();
     let path = file.to_string_lossy().into_owned();
     let seconds: f64 = child(&["raw", &root, fresh.token(), &path]).await?;

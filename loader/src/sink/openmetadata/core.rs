@@ -270,6 +270,19 @@ impl Core {
         stream::iter(futures).buffered(at_a_time).try_collect().await
     }
 
+    /// Counts values that stay because a person edited them.
+    pub(super) fn kept(&self, kind: Kind, values: u64) {
+        if let Some(counter) = self.client.counters.kept.get(kind as usize) {
+            Counters::add(counter, values);
+        }
+    }
+
+    /// Counts an edge that somebody else made.
+    pub(super) fn kept_edge(&self) {
+        let [.., edges] = &self.client.counters.kept;
+        Counters::add(edges, 1);
+    }
+
     /// Counts outcomes.
     pub(super) fn count(&self, outcomes: &[Outcome]) {
         let counters = &self.client.counters;

@@ -53,7 +53,7 @@ pub use self::{
     reconcile::{Alive, Stray, StrayEdge, Strays},
     settings::Settings,
 };
-use super::{Change, Fatal, Item, Outcome, Stage, Watcher};
+use super::{Change, Fatal, Figures, Item, Outcome, Stage, Watcher};
 
 /// A dashboard service of an OpenMetadata server.
 #[derive(Debug)]
@@ -202,6 +202,13 @@ impl OpenMetadataSink {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.core.client.counters.snapshot()
+    }
+
+    /// What it tells about its own work.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let client = &self.core.client;
+        Figures { concurrency: client.concurrency(), ..client.counters.figures() }
     }
 
     /// Forgets what the service was thought to hold, so that it is read again: after another loader

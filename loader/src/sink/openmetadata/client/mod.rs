@@ -122,6 +122,11 @@ impl Client {
         &self.base
     }
 
+    /// Requests that may be in flight at the moment.
+    pub(super) fn concurrency(&self) -> u64 {
+        self.limiter.current()
+    }
+
     /// Most requests in flight.
     pub(super) fn max_concurrency(&self) -> usize {
         self.settings.max_concurrency.max(1)
@@ -271,7 +276,9 @@ impl Client {
                 Try { verdict, status: 0, etag: None, asked: None, cause: Some(cause) }
             }
         };
-        self.learn(call.class, &result.verdict, sent.elapsed());
+        let took = sent.elapsed();
+        self.counters.took(call.class, took);
+        self.learn(call.class, &result.verdict, took);
         Ok(result)
     }
 

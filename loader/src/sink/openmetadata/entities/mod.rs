@@ -24,7 +24,6 @@ use self::{
 use super::{
     client::Failure,
     core::Core,
-    counters::Counters,
     hash,
     map::{self, Detail, Draft, Kind},
     state::Lookup,
@@ -249,7 +248,7 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
     if stored.deleted && !core.only_looks() {
         return restore(core, &stored, plan).await.map(|()| None);
     }
-    Counters::add(&core.client.counters.kept, plan.kept);
+    core.kept(draft.kind, plan.kept);
     if plan.is_stored && (recorded || !features.source_hash) {
         if draft.kind == Kind::Dashboard {
             core.set_relink(&draft.name, false);

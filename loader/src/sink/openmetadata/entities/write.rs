@@ -8,7 +8,6 @@ use super::{
     super::{
         client::{Call, Failure},
         core::Core,
-        counters::Counters,
         fqn, hash,
         map::{Detail, Draft, Kind},
         service,
@@ -229,7 +228,7 @@ async fn try_patch(
                     "OpenMetadata does not let the loader change a text; such texts stay as they are"
                 );
             }
-            Counters::add(&core.client.counters.kept, 1);
+            core.kept(kind, 1);
             Ok(false)
         }
         Err(failure) => Err(failure),

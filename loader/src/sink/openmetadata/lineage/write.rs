@@ -8,7 +8,6 @@ use super::{
     super::{
         client::{Call, Failure},
         core::Core,
-        counters::Counters,
         fqn,
     },
     edge::{self, Contribution, Details, Fate, Us},
@@ -126,7 +125,7 @@ pub(super) async fn write(
     let details = match fate {
         Fate::Stays => return Ok(Outcome::Unchanged),
         Fate::Foreign => {
-            Counters::add(&core.client.counters.kept, 1);
+            core.kept_edge();
             return Ok(Outcome::Unchanged);
         }
         Fate::Remove => {
