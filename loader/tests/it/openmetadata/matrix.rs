@@ -166,7 +166,7 @@ async fn nothing_that_a_person_wrote_is_lost() {
             }
             let keys: std::collections::BTreeSet<_> = edits.iter().map(|edit| edit.key).collect();
             for key in keys {
-                happens(&world, what, &events, key).await;
+                Box::pin(happens(&world, what, &events, key)).await;
             }
             for edit in edits.iter().filter(|edit| is_newer_or(version, edit.since)) {
                 let entity = world.entity(edit.kind, edit.fqn);

@@ -9,6 +9,7 @@ mod load;
 mod looking;
 mod matrix;
 mod orders;
+mod pitfalls;
 mod site;
 mod tables;
 mod tls;
