@@ -92,6 +92,7 @@ fn flow(own: &raw::Loader, service: &str, kafka: &Kafka, problems: &mut Problems
         batch,
         read_ahead,
         wait,
+        revisit_interval: duration(own.revisit_interval, 900, "revisitInterval", problems),
         commit_interval: duration(own.commit_interval, 5, "commitInterval", problems),
         connect_timeout: duration(own.connect_timeout, 60, "connectTimeout", problems),
         shutdown_deadline,

@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use schemas::registry::Registry;
+use schemas::{Topic, registry::Registry};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior},
@@ -38,7 +38,7 @@ use crate::{
     error_text,
     filter::Filter,
     offsets::{Offsets, Ticket},
-    plan::{Batch, Burial, WaitingRoom, Work},
+    plan::{Batch, Burial, Revisits, WaitingRoom, Work},
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
     source::{
@@ -110,6 +110,8 @@ struct Pipeline<S> {
     batch: Batch,
     /// Applied before, waiting for what they refer to.
     room: WaitingRoom,
+    /// Finished without their table, tried again from time to time.
+    revisits: Revisits,
     /// Given up, not yet in the dead letters.
     burials: Vec<Burial>,
     /// The round that is being applied.
@@ -134,6 +136,7 @@ impl<S: MetadataSink> Pipeline<S> {
             fetching: None,
             batch: Batch::new(parts.flow.batch),
             room: WaitingRoom::new(parts.flow.wait),
+            revisits: Revisits::new(parts.flow.revisit_interval, parts.flow.wait.max),
             burials: Vec::new(),
             applying: None,
             is_assigned: false,
@@ -264,6 +267,9 @@ impl<S: MetadataSink> Pipeline<S> {
     fn collect(&mut self, mut work: Work) {
         let topic = work.item.topic;
         let older = self.room.take(topic, &work.item.key);
+        if topic == Topic::Lineage {
+            self.revisits.forget(&work.item.key);
+        }
         let mut superseded = u64::from(older.is_some());
         work.tickets.extend(older.into_iter().flat_map(|older| older.tickets));
         superseded += u64::from(self.batch.add(work, Instant::now()));
@@ -301,6 +307,7 @@ impl<S: MetadataSink> Pipeline<S> {
             works = self.batch.take();
         }
         works.append(&mut self.room.take_due(now, self.parts.flow.batch.max.events));
+        works.append(&mut self.revisits.take_due(now));
         let burials = std::mem::take(&mut self.burials);
         if !works.is_empty() || !burials.is_empty() {
             let (sink, letters) = (Arc::clone(&self.parts.sink), self.parts.letters.clone());
@@ -344,10 +351,12 @@ impl<S: MetadataSink> Pipeline<S> {
         if self.applying.is_some() {
             return None;
         }
-        self.batch.due_at().into_iter().chain(self.room.next_due()).min()
+        let due = self.batch.due_at().into_iter().chain(self.room.next_due());
+        due.chain(self.revisits.due_at()).min()
     }
 
     fn commit_later(&mut self) {
+        self.parts.tally.figures(self.parts.sink.figures(), self.parts.source.lag());
         if !self.parts.commit {
             return;
         }

@@ -25,7 +25,7 @@ pub mod seek;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
@@ -161,6 +161,7 @@ struct Control {
     closing: AtomicBool,
     closed: AtomicU8,
     commit_failed: AtomicBool,
+    lag: Mutex<BTreeMap<Topic, u64>>,
 }
 
 impl Control {
@@ -174,6 +175,10 @@ impl Control {
 
     fn closed(&self) -> Closed {
         Closed::from_bits(self.closed.load(Ordering::Relaxed))
+    }
+
+    fn set_lag(&self, lag: BTreeMap<Topic, u64>) {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
     }
 
     fn commit_failed(&self) {
@@ -204,6 +209,7 @@ impl Source {
             closing: AtomicBool::new(false),
             closed: AtomicU8::new(0),
             commit_failed: AtomicBool::new(false),
+            lag: Mutex::default(),
         });
         let (sender, events) = mpsc::channel(CHANNEL);
         let context = Context::new(names.clone(), Arc::clone(&control), sender.clone());
@@ -299,6 +305,13 @@ impl Source {
         let timed_out =
             |_| KafkaError::ConsumerCommit(rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         tokio::time::timeout(limit, commit).await.map_err(timed_out)?
+    }
+
+    /// Records of each topic that are not read yet, as of the client's last statistics; nothing before
+    /// the first ones.
+    #[must_use]
+    pub fn lag(&self) -> BTreeMap<Topic, u64> {
+        self.control.lag.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Leaves the group and closes the connections; gives up waiting for it after `limit`.

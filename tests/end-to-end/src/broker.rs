@@ -157,6 +157,20 @@ impl Broker {
         producer.flush(Duration::from_secs(30)).expect("written");
     }
 
+    /// Counts records of the state topics as they are written.
+    ///
+    /// # Panics
+    /// When the broker cannot be asked.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("group.id", "test-counter")
+            .create()
+            .expect("a consumer");
+        Counter { consumer, topics: Topic::STATE.map(|topic| self.topics.name(topic)) }
+    }
+
     /// The newest event of every key of a topic, tombstones taken off.
     ///
     /// # Panics
@@ -178,6 +192,25 @@ impl Broker {
             }
         }
         events
+    }
+}
+
+/// Knows how many records there are.
+pub struct Counter {
+    consumer: BaseConsumer,
+    topics: [String; 4],
+}
+
+impl Counter {
+    /// Records written so far; a topic that is not there has none.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        let partitions = i32::try_from(PARTITIONS).expect("few");
+        let places = self.topics.iter().flat_map(|topic| (0..partitions).map(move |p| (topic, p)));
+        let ends = places.map(|(topic, partition)| {
+            self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(30))
+        });
+        ends.flatten().map(|(_, end)| usize::try_from(end).unwrap_or_default()).sum()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What must not change: a second run, a second load, a load from the beginning.
 
+use end_to_end::stage;
 use schemas::Topic;
 use serde_json::json;
 
@@ -118,4 +119,34 @@ async fn a_deleted_app_is_deleted() {
         assert!(left.is_empty(), "{left:?}");
     }
     assert!(world.broker.events(Topic::Charts).keys().all(|key| !key.contains(&copy)));
+}
+
+/// Commands that look print what they see and write nothing, not even the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_writes_nothing() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let empty = world.catalogue_snapshot();
+    let look = async |args: &[&str]| stage::run("loader", &world.config, args).await.with_code(0);
+
+    let replay = ["replay", "--from", "beginning", "--dry-run"];
+    let text = look(&replay).await.stdout;
+    let app = world.apps.keys().next().expect("an app");
+    assert!(text.contains(&format!("+ dashboard {}.{app}\n", world.service())), "{text}");
+    assert!(text.contains("+ lineage ") && text.contains("    displayName: "), "{text}");
+    let lines = look(&[&replay[..], &["--json"]].concat()).await.stdout;
+    for line in lines.lines() {
+        let planned: serde_json::Value = serde_json::from_str(line).expect("JSON lines");
+        assert_eq!(planned["change"], "create", "{planned}");
+    }
+    look(&["unresolved"]).await;
+    look(&["reconcile", "--dry-run"]).await;
+    assert_eq!(world.catalogue_writes(), 0);
+    assert_same(&world.catalogue_snapshot(), &empty);
+
+    // What is loaded needs no change.
+    world.load(&[]).await;
+    let writes = world.catalogue_writes();
+    assert_eq!(look(&replay).await.stdout, "");
+    assert_eq!(world.catalogue_writes(), writes);
 }

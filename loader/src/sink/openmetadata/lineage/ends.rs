@@ -56,6 +56,8 @@ impl EndRef {
 pub(super) struct End {
     pub(super) entity_type: &'static str,
     pub(super) id: String,
+    /// Qualified name.
+    pub(super) fqn: String,
     pub(super) columns: Columns,
 }
 
