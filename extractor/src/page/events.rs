@@ -108,7 +108,7 @@ impl Graph {
             End::DataFile(file) => self.node(&format!("file {}", file.path), "file", &file.path),
             End::DataModel(model) => {
                 let identity = format!("model {} {}", model.app_id, model.table);
-                self.node(&identity, "model", &model.table)
+                self.node(&identity, "table", &model.table)
             }
             End::Chart(chart) => {
                 let identity = format!("chart {} {}", chart.app_id, chart.object_id);
@@ -121,7 +121,7 @@ impl Graph {
                 let name = parts.into_iter().flatten().collect::<Vec<_>>().join(".");
                 let place = table.host.as_ref().or(table.connection.as_ref()).cloned();
                 let identity = format!("table {} {name}", place.as_deref().unwrap_or_default());
-                let node = self.node(&identity, "table", &name);
+                let node = self.node(&identity, "db table", &name);
                 if let Some(node) = self.at(node) {
                     node.group = place;
                 }

@@ -25,7 +25,7 @@ impl Graph {
         let sources: Vec<usize> = app.sources.iter().map(|source| self.source(source)).collect();
         let mut tables = BTreeMap::new();
         for table in &app.tables {
-            let node = self.node(&format!("model {name} {}", table.name), "model", &table.name);
+            let node = self.node(&format!("model {name} {}", table.name), "table", &table.name);
             if let Some(node) = self.at(node) {
                 node.group = Some(name.to_owned());
                 node.note = table.comment.clone();
@@ -88,7 +88,7 @@ impl Graph {
             Source::File { normalised, path, .. } => self.file(normalised, path),
             Source::Table { connection, .. } => {
                 let connection = connection.as_deref().unwrap_or_default();
-                let node = self.node(&format!("table {connection} {name}"), "table", &name);
+                let node = self.node(&format!("table {connection} {name}"), "db table", &name);
                 if let (Some(node), false) = (self.at(node), connection.is_empty()) {
                     node.group = Some(connection.to_owned());
                 }
