@@ -2,7 +2,7 @@
 
 use schemas::{
     Event,
-    event::{Dashboard, DataModelKind},
+    event::{Dashboard, DataModelKind, Origin},
     hash,
 };
 use tokio_util::sync::CancellationToken;
@@ -11,12 +11,13 @@ use tracing::debug;
 use crate::{
     changes::Gaps,
     config::{Scope, Settings},
-    map,
+    map::{self, Coverage},
     qlik::{
         AppError, ReadLimits, Site,
         model::{AppContent, AppEntry, DataModelSource},
     },
     records::now,
+    scripts::{self, Surroundings},
 };
 
 /// Version that events and fingerprints carry.
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) others: Vec<Event>,
     pub(crate) gaps: Gaps,
     pub(crate) notices: Vec<String>,
+    /// What became of the references to sources in its script; `None` when it may not be read.
+    pub(crate) coverage: Option<Coverage>,
 }
 
 /// Why an app could not be read.
@@ -46,6 +49,7 @@ pub(crate) async fn read(
     settings: &Settings,
     site: &Site,
     entry: &AppEntry,
+    around: &Surroundings,
     cancel: &CancellationToken,
 ) -> Result<App, Failure> {
     debug!(app = entry.id, title = entry.title, "reading an app");
@@ -56,8 +60,27 @@ pub(crate) async fn read(
         return Err(Failure::DataModel(reason.clone()));
     }
     let mut notices = content.notices.clone();
-    let gaps = gaps(&content);
-    let mut events = map::map_app(entry, &content, &context(settings));
+    let mut gaps = gaps(&content);
+    let context = context(settings);
+    let mut events = map::map_app(entry, &content, &context);
+    let mut coverage = None;
+    if settings.scope.include_data_models {
+        match scripts::analyse(site, entry, &content, around).await {
+            Some(analysis) => {
+                let script = map::Script {
+                    found: &analysis.found,
+                    connections: &analysis.connections,
+                    apps: &around.names,
+                    origin: analysis.origin,
+                };
+                let found = map::add_script(&mut events, &content, &script, &context);
+                coverage = (analysis.origin == Origin::LoadScript).then_some(found);
+            }
+            None => gaps.script = true,
+        }
+        // What the data manager tells is not all that the script may have told.
+        gaps.script |= content.script.is_none();
+    }
     scope(&settings.scope, &mut events);
     notices.extend(events.diagnostics.iter().map(|it| format!("{}: {}", it.place, it.message)));
     let dashboard = std::mem::take(&mut events.dashboard);
@@ -65,7 +88,7 @@ pub(crate) async fn read(
     let charts = events.charts.into_iter().map(|it| Event::Chart(Box::new(it)));
     let lineage = events.lineage.into_iter().map(|it| Event::Lineage(Box::new(it)));
     let others = data_models.chain(charts).chain(lineage).collect();
-    Ok(App { dashboard, others, gaps, notices })
+    Ok(App { dashboard, others, gaps, notices, coverage })
 }
 
 /// Takes out what the configuration does not want.
@@ -87,6 +110,10 @@ fn scope(scope: &Scope, events: &mut map::AppEvents) {
         let is_table = model.kind == DataModelKind::Table;
         scope.include_data_models && (!is_table || scope.data_models.passes(model.table.as_deref()))
     });
+    if !scope.include_data_models {
+        // As in OpenMetadata: no data models, no lineage.
+        events.lineage.clear();
+    }
 }
 
 /// What could not be read although the app could. Objects may be readable next time, which is not
@@ -96,6 +123,7 @@ fn gaps(content: &AppContent) -> Gaps {
         data_model: matches!(content.data_model, DataModelSource::Unreadable { .. }),
         objects: content.unreadable.iter().map(|object| object.id.clone()).collect(),
         described: false,
+        script: false,
         passing: !content.unreadable.is_empty(),
     }
 }
@@ -136,6 +164,8 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
     let scope = &settings.scope;
     let options = serde_json::json!({
         "version": VERSION,
+        // Raised whenever the same app comes to other events.
+        "mapping": 2,
         "user": [settings.site.user_directory, settings.site.user_id],
         "baseUrl": settings.base_url,
         "charts": scope.charts.describe(),
@@ -144,6 +174,8 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         "includeTags": scope.include_tags,
         "includeDataModels": scope.include_data_models,
         "nonChartObjects": scope.non_chart_objects,
+        // What was kept is deleted once that is wanted, although the app has not changed.
+        "deletes": [settings.run.delete_charts, settings.run.delete_data_models],
     });
     hash::of_json(&options)
 }

@@ -1,6 +1,6 @@
 //! What has to be written: an app's events compared with what is published. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use schemas::{Event, Topic, event::Dashboard, key};
 
@@ -20,6 +20,19 @@ pub struct Changes {
     pub unsettle: Option<(Event, String)>,
     /// Events that are as published, by topic.
     pub unchanged: Vec<Topic>,
+}
+
+impl Changes {
+    /// Takes back the deletions of records that `kept` names. When nothing else has to be written, the
+    /// published marker stands as it is.
+    pub fn keep(&mut self, kept: &HashSet<Place>) {
+        self.deletes.retain(|place| !kept.contains(place));
+        let is_complete = self.upserts.is_empty() && self.deletes.is_empty();
+        if is_complete && self.unsettle.take().is_some() {
+            self.dashboard = None;
+            self.unchanged.push(Topic::Dashboards);
+        }
+    }
 }
 
 /// What of an app that is gone becomes tombstones.
@@ -109,6 +122,8 @@ pub struct Gaps {
     pub objects: BTreeSet<String>,
     /// What only the repository tells: owner, tags, custom properties.
     pub described: bool,
+    /// Its script: what is published of it stays.
+    pub script: bool,
     /// Whether it may be readable at another time.
     pub passing: bool,
 }
@@ -322,6 +337,20 @@ mod tests {
         assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
         let changes = of_app("s", &known, dashboard("y"), vec![], &settled("0f"), ALL);
         assert!(changes.unsettle.is_none() && changes.dashboard.is_some());
+    }
+
+    #[test]
+    fn deletions_that_are_taken_back_leave_the_marker_alone() {
+        let known = published(&dashboard("x"), &[chart("gone", "1"), table("t")], "0f");
+        let mut changes = of_app("s", &known, dashboard("x"), vec![], &settled("0f"), ALL);
+        let all: HashSet<Place> = changes.deletes.iter().copied().collect();
+        let charts = all.iter().copied().filter(|place| place.topic() == Topic::Charts).collect();
+        changes.keep(&charts);
+        assert_eq!(changes.deletes.len(), 1);
+        assert!(changes.unsettle.is_some() && changes.dashboard.is_some());
+        changes.keep(&all);
+        assert!(changes.deletes.is_empty());
+        assert!(changes.unsettle.is_none() && changes.dashboard.is_none());
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub enum LineageFormat {
     Json,
     /// A diagram.
     Mermaid,
+    /// One file to click through in a browser.
+    Html,
 }
 
 /// Options of `schemas`.

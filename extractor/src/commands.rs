@@ -204,12 +204,19 @@ async fn run_once(
 }
 
 async fn check(global: &Global) -> u8 {
-    let settings = match load(global, Needs::SiteAndKafka) {
-        Ok(settings) => settings,
+    let (settings, kafka) = match load(global, Needs::SiteAndKafka) {
+        Ok(settings) => (settings, None),
+        // The site can be tried before there are brokers.
+        Err(problems) if problems.list().iter().all(|it| it.key.starts_with("kafka.")) => {
+            match load(global, Needs::Site) {
+                Ok(settings) => (settings, Some(problems)),
+                Err(problems) => return misconfigured(&problems),
+            }
+        }
         Err(problems) => return misconfigured(&problems),
     };
     match wire::site(&settings.site) {
-        Ok(site) if check::run(&settings, &site).await => exit::COMPLETE,
+        Ok(site) if check::run(&settings, &site, kafka.as_ref()).await => exit::COMPLETE,
         Ok(_) => exit::UNREACHABLE,
         Err(problems) => misconfigured(&problems),
     }

@@ -4,7 +4,9 @@
 //! * [`qlik`]: the protocols, bottom up; knows nothing of events.
 //! * [`map`]: what was read of an app → events; [`expression`]: chart expressions → the fields that
 //!   they read; [`script`]: load scripts → lineage; [`changes`]: events compared with what is
-//!   published. All pure.
+//!   published; [`page`]: lineage → one HTML file. All pure.
+//! * `scripts`: an app's script through the script engine; `files`: what all apps together say of
+//!   data files.
 //! * [`kafka`] and [`state`]: what is published, written and read back. There is no other state.
 
 mod app;
@@ -14,11 +16,13 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod expression;
+mod files;
 mod follow;
 pub mod kafka;
 pub mod lineage;
 mod listed;
 pub mod map;
+pub mod page;
 pub mod pipeline;
 mod progress;
 pub mod qlik;
@@ -26,6 +30,7 @@ mod records;
 pub mod report;
 pub mod runtime;
 pub mod script;
+mod scripts;
 pub mod state;
 mod topics;
 mod wire;

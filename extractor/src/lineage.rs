@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{LineageArgs, LineageFormat},
+    page::Graph,
     script::{Connections, Report, Script, analyse},
 };
 
@@ -96,6 +97,7 @@ fn render(report: &Report, format: LineageFormat) -> String {
         LineageFormat::Json => format!("{:#}", report.to_json()),
         LineageFormat::Mermaid => report.to_mermaid(),
         LineageFormat::Text => report.to_text(),
+        LineageFormat::Html => Graph::of_scripts(report, "Lineage of load scripts").to_html(),
     }
 }
 

@@ -1,10 +1,7 @@
 //! One run, top to bottom: topics and state → list of apps → each app read, compared, published, its
 //! dashboard event last → vanished apps → report. What cannot be read is reported and stays as it is.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    io::Write as _,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt as _, stream};
 use schemas::{
@@ -17,19 +14,26 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
-    app::{self, Failure, VERSION},
+    app::{self, App, Failure, VERSION},
     changes::{self, Deletable, Gaps, Settled, Vanished},
     config::Settings,
-    error_chain, kafka, listed,
+    error_chain,
+    files::{self, Book},
+    kafka, listed,
+    map::Coverage,
     progress::{Clock, Progress},
     qlik::{self, AppError, Class, Site, model::AppEntry},
     records::{self, now},
     report::{Failed, Report},
     runtime::metrics::Metrics,
-    state::{AppState, State},
+    scripts::Surroundings,
+    state::{AppState, State, edge_key_hash},
     topics::Topics,
     writer::{Published, Writer},
 };
+
+/// Records of data files that are compared and written at a time.
+const FILES_AT_ONCE: usize = 5000;
 
 /// Why a run could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -110,11 +114,13 @@ pub(crate) async fn run_on(
     let run = RunContext {
         settings,
         fingerprint: app::fingerprint(settings),
+        topics,
         writer: Writer {
             service: &settings.service,
             run_id: clock.report.run_id.clone(),
             publisher: topics.publisher.clone(),
             rereader: topics.rereader.clone(),
+            decoder: &topics.decoder,
         },
         site,
         metrics,
@@ -156,8 +162,10 @@ pub async fn plan(
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
     let apps = list(settings, site, &mut clock.report).await?;
+    let around = &Surroundings::of(site, &apps, None).await;
+    let mut files = Book::default();
     let mut read = stream::iter(&apps)
-        .map(|entry| async move { (entry, app::read(settings, site, entry, cancel).await) })
+        .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
     let mut out = std::io::stdout().lock();
     while let Some((entry, result)) = read.next().await {
@@ -165,6 +173,8 @@ pub async fn plan(
             Ok(app) => {
                 clock.report.apps_read += 1;
                 clock.report.notice(&entry.id, app.notices);
+                clock.report.cover(&entry.id, app.coverage);
+                files.replace(&entry.id, files::edges_of(&app.others), false);
                 let dashboard = Event::Dashboard(Box::new(app.dashboard));
                 let settled = Settled {
                     fingerprint: fingerprint.clone(),
@@ -173,18 +183,8 @@ pub async fn plan(
                 };
                 // The order of a run: the dashboard event is the last of its app.
                 for event in app.others.into_iter().chain([dashboard]) {
-                    let topic = event.topic();
-                    clock.report.counts(topic).published += 1;
-                    let content_hash = event.content_hash();
-                    let settled = (topic == Topic::Dashboards).then_some(&settled);
-                    let run_id = &clock.report.run_id;
-                    let record =
-                        records::upsert(&settings.service, run_id, event, &content_hash, settled);
-                    let headers: BTreeMap<_, _> =
-                        record.headers.iter().map(|(name, value)| (*name, value)).collect();
-                    let value = record.event.as_ref().map(json::readable);
-                    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
-                    writeln!(out, "{line}")?;
+                    let settled = matches!(event, Event::Dashboard(_)).then_some(&settled);
+                    write_planned(&mut out, settings, &mut clock.report, event, settled)?;
                 }
             }
             Err(_) if cancel.is_cancelled() => {
@@ -197,7 +197,17 @@ pub async fn plan(
             Err(error) => fail(&mut clock.report, entry, error_chain(&error)),
         }
     }
+    drop(read);
     clock.phase("apps");
+    for paths in files.paths().chunks(FILES_AT_ONCE) {
+        for change in files.changes(&settings.service, paths, now()) {
+            if let files::Change::Write(model, _) = change {
+                let event = Event::DataModel(model);
+                write_planned(&mut out, settings, &mut clock.report, event, None)?;
+            }
+        }
+    }
+    clock.phase("files");
     clock.finish();
     Ok(clock.report)
 }
@@ -221,10 +231,30 @@ fn settled(fingerprint: String, entry: &AppEntry, known: &AppState) -> Settled {
     }
 }
 
+/// One line of a plan.
+fn write_planned(
+    out: &mut impl std::io::Write,
+    settings: &Settings,
+    report: &mut Report,
+    event: Event,
+    settled: Option<&Settled>,
+) -> std::io::Result<()> {
+    let topic = event.topic();
+    report.counts(topic).published += 1;
+    let content_hash = event.content_hash();
+    let record = records::upsert(&settings.service, &report.run_id, event, &content_hash, settled);
+    let headers: BTreeMap<_, _> =
+        record.headers.iter().map(|(name, value)| (*name, value)).collect();
+    let value = record.event.as_ref().map(json::readable);
+    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
+    writeln!(out, "{line}")
+}
+
 /// What one run works with.
 struct RunContext<'a> {
     settings: &'a Settings,
     fingerprint: String,
+    topics: &'a Topics,
     writer: Writer<'a>,
     site: &'a Site,
     metrics: &'a Metrics,
@@ -238,6 +268,7 @@ enum Outcome {
     Published {
         changes: Published,
         notices: Vec<String>,
+        coverage: Option<Coverage>,
     },
     /// Nothing is published of it, and the user may not open it.
     NotVisible,
@@ -256,9 +287,11 @@ impl RunContext<'_> {
         clock: &mut Clock,
     ) -> Result<(), Error> {
         let apps = list(self.settings, self.site, &mut clock.report).await?;
+        let around = Surroundings::of(self.site, &apps, None).await;
+        self.topics.remember_names(&around.names);
         clock.phase("list");
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
-        self.each(&apps, state, mode, cancel, clock).await?;
+        self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");
         if cancel.is_cancelled() {
             clock.report.error = Some("stopped before every app was read".to_owned());
@@ -266,6 +299,8 @@ impl RunContext<'_> {
         }
         self.delete_vanished(state, &apps, mode, &mut clock.report).await?;
         clock.phase("deletions");
+        self.write_files(&mut clock.report).await?;
+        clock.phase("files");
         Ok(())
     }
 
@@ -280,13 +315,19 @@ impl RunContext<'_> {
         let Changed { apps, gone, refused } = changed;
         clock.report.apps_seen = apps.len();
         clock.report.deletions_refused = refused;
-        self.each(&apps, state, Mode { by_feed: true, ..Mode::default() }, cancel, clock).await?;
+        // A script may name an app that has not changed.
+        let around = Surroundings::of(self.site, &apps, Some(self.topics.names())).await;
+        let mode = Mode { by_feed: true, ..Mode::default() };
+        self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");
         self.delete(state, gone.iter().map(String::as_str), &mut clock.report).await?;
         clock.phase("deletions");
         if cancel.is_cancelled() {
             clock.report.error = Some("stopped before every app was read".to_owned());
+            return Ok(());
         }
+        self.write_files(&mut clock.report).await?;
+        clock.phase("files");
         Ok(())
     }
 
@@ -295,6 +336,7 @@ impl RunContext<'_> {
     async fn each(
         &self,
         apps: &[AppEntry],
+        around: &Surroundings,
         state: &State,
         mode: Mode,
         cancel: &CancellationToken,
@@ -304,7 +346,7 @@ impl RunContext<'_> {
         let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
-                async move { (entry, self.app(entry, known, mode, cancel).await) }
+                async move { (entry, self.app(entry, around, known, mode, cancel).await) }
             })
             .buffer_unordered(self.settings.site.limits.sessions.saturating_mul(2));
         let mut progress = Progress::new(apps.len());
@@ -319,10 +361,44 @@ impl RunContext<'_> {
         Ok(())
     }
 
+    /// Writes the records of data files of which something new is said, and the tombstones of those
+    /// that nobody speaks of any more.
+    async fn write_files(&self, report: &mut Report) -> Result<(), Error> {
+        let paths = self.topics.files().paths();
+        for paths in paths.chunks(FILES_AT_ONCE) {
+            let changes = self.topics.files().changes(&self.settings.service, paths, now());
+            let mut written = Vec::new();
+            let (mut upserts, mut deletes) = (Vec::new(), Vec::new());
+            for change in changes {
+                match change {
+                    files::Change::Unchanged => report.counts(Topic::DataModels).unchanged += 1,
+                    files::Change::Write(model, hash) => {
+                        written.push((model.partition_text().to_owned(), Some(hash.clone())));
+                        upserts.push((Event::DataModel(model), hash));
+                    }
+                    files::Change::Gone(key) if self.settings.run.delete_data_models => {
+                        let parts = schemas::key::parse(&self.settings.service, &key);
+                        written.extend(parts.map(|parts| (parts.rest.to_owned(), None)));
+                        deletes.push(key);
+                    }
+                    files::Change::Gone(_) => {}
+                }
+            }
+            let counts = report.counts(Topic::DataModels);
+            counts.published += u64::try_from(upserts.len()).unwrap_or(u64::MAX);
+            counts.deleted += u64::try_from(deletes.len()).unwrap_or(u64::MAX);
+            self.writer.publish_files(upserts, &deletes).await?;
+            let mut files = self.topics.files();
+            written.iter().for_each(|(path, hash)| files.written(path, hash.as_deref()));
+        }
+        Ok(())
+    }
+
     /// Reads an app unless nothing moved, and publishes what changed.
     async fn app(
         &self,
         entry: &AppEntry,
+        around: &Surroundings,
         known: &AppState,
         mode: Mode,
         cancel: &CancellationToken,
@@ -335,7 +411,7 @@ impl RunContext<'_> {
         {
             return outcome;
         }
-        let mut app = match app::read(self.settings, self.site, entry, cancel).await {
+        let mut app = match app::read(self.settings, self.site, entry, around, cancel).await {
             Ok(app) => app,
             Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
             // It concerns the whole site: every other app would fail with it.
@@ -364,16 +440,28 @@ impl RunContext<'_> {
         if app.gaps.passing {
             settled = settled.unsettled();
         }
-        let changes = changes::of_app(
+        let edges = files::edges_of(&app.others);
+        let deletable = self.deletable(&app.gaps);
+        let partly = app.gaps.script || !deletable.lineage;
+        let mut changes = changes::of_app(
             &self.settings.service,
             known,
             Event::Dashboard(Box::new(app.dashboard)),
             app.others,
             &settled,
-            self.deletable(&app.gaps),
+            deletable,
         );
+        if app.gaps.script {
+            let edges = self.topics.files().of_script(&entry.id);
+            let records = edges.iter().filter_map(|edge| known.record(edge_key_hash(*edge)));
+            changes.keep(&records.map(|known| known.place).collect());
+        }
         match self.writer.publish(changes, &settled).await {
-            Ok(changes) => Outcome::Published { changes, notices: app.notices },
+            Ok(changes) => {
+                self.topics.files().replace(&entry.id, edges, partly);
+                let App { notices, coverage, .. } = app;
+                Outcome::Published { changes, notices, coverage }
+            }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
             Err(error) => Outcome::Failed(error_chain(&error)),
         }
@@ -470,7 +558,9 @@ impl RunContext<'_> {
             else {
                 continue;
             };
-            for topic in self.writer.delete(vanished).await? {
+            let topics = self.writer.delete(vanished).await?;
+            self.topics.files().forget(id);
+            for topic in topics {
                 report.counts(topic).deleted += 1;
             }
             report.apps_deleted += 1;
@@ -558,8 +648,9 @@ fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
             count_events(report, changes);
         }
         Outcome::Failed(reason) => fail(report, entry, reason),
-        Outcome::Published { changes, notices } => {
+        Outcome::Published { changes, notices, coverage } => {
             report.apps_read += 1;
+            report.cover(&entry.id, coverage);
             report.notice(&entry.id, notices);
             count_events(report, changes);
         }

@@ -8,7 +8,7 @@ use schemas::{
 };
 use serde::Serialize;
 
-use crate::qlik::Requests;
+use crate::{map::Coverage, qlik::Requests};
 
 /// Failed apps in a run event; the report has more of them.
 const MAX_FAILED_IN_EVENT: usize = 500;
@@ -18,6 +18,8 @@ const MAX_REASON_IN_EVENT: usize = 500;
 const MAX_FAILED: usize = 5_000;
 /// Notices in a report, of all apps together; the rest is counted.
 const MAX_NOTICES: usize = 10_000;
+/// References to sources that are not resolved, in a report, of all apps together.
+const MAX_OPEN_REFERENCES: usize = 10_000;
 /// Characters of a reason or a notice in a report.
 const MAX_TEXT: usize = 1_000;
 /// Failed apps in the table for people.
@@ -66,6 +68,12 @@ pub struct Report {
     pub notices_left_out: usize,
     #[serde(skip)]
     pub(crate) notices_kept: usize,
+    /// References to sources in the scripts of the apps that were read, in total.
+    pub coverage: Coverage,
+    /// The same by app, of apps whose script has any.
+    pub coverage_by_app: BTreeMap<String, Coverage>,
+    #[serde(skip)]
+    pub(crate) open_references_kept: usize,
     /// Requests to the site.
     pub requests: Requests,
     /// Why the run as a whole failed.
@@ -110,6 +118,17 @@ impl Report {
             self.notices_kept += 1;
             self.notices.entry(app_id.to_owned()).or_default().push(cut(notice));
         }
+    }
+
+    /// Adds what became of the references of an app's script.
+    pub fn cover(&mut self, app_id: &str, coverage: Option<Coverage>) {
+        let Some(mut coverage) = coverage.filter(|coverage| coverage.references > 0) else {
+            return;
+        };
+        self.coverage.add(&coverage);
+        coverage.open.truncate(MAX_OPEN_REFERENCES.saturating_sub(self.open_references_kept));
+        self.open_references_kept += coverage.open.len();
+        self.coverage_by_app.insert(app_id.to_owned(), coverage);
     }
 
     /// Adds an app that could not be read.
@@ -188,6 +207,19 @@ impl Report {
                 counts.published,
                 counts.unchanged,
                 counts.deleted
+            )
+            .ok();
+        }
+        let coverage = &self.coverage;
+        if coverage.references > 0 {
+            writeln!(
+                text,
+                "sources in scripts: {} references, {} resolved, {} ambiguous, {} unresolved, {} need none",
+                coverage.references,
+                coverage.resolved,
+                coverage.ambiguous,
+                coverage.unresolved,
+                coverage.not_needed
             )
             .ok();
         }

@@ -197,6 +197,12 @@ pub fn key_hash(topic: Topic, rest: &str) -> u64 {
     hasher.finish()
 }
 
+/// [`key_hash`] of the edge of lineage with this hash.
+#[must_use]
+pub fn edge_key_hash(edge: u128) -> u64 {
+    key_hash(Topic::Lineage, &format!("{edge:032x}"))
+}
+
 /// 32 hex digits as a number; 0 when they are none.
 #[must_use]
 pub fn parse_hash(text: &str) -> u128 {
@@ -241,6 +247,7 @@ mod tests {
             extract_fingerprint: Some("0b (unsettled)"),
             listed_hash: None,
             described_hash: None,
+            origin: None,
             bytes: 10,
         }
     }

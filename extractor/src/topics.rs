@@ -1,10 +1,14 @@
 //! The topics as one process uses them: what they hold, and the way to write to them.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use schemas::config::Kafka;
 
 use crate::{
     config::Settings,
-    kafka::{self, Partitions, Publisher, Rereader},
+    files::Book,
+    kafka::{self, Decoder, Partitions, Publisher, Rereader},
+    map::AppNames,
     state::State,
 };
 
@@ -14,6 +18,11 @@ pub(crate) struct Topics {
     pub(crate) state: State,
     pub(crate) publisher: Publisher,
     pub(crate) rereader: Rereader,
+    pub(crate) decoder: Decoder,
+    /// What all apps say of data files. Locked for moments only.
+    files: Mutex<Book>,
+    /// The apps of the last look at the whole site.
+    names: Mutex<AppNames>,
     kafka: Kafka,
     partitions: Partitions,
     service: String,
@@ -24,37 +33,65 @@ impl Topics {
     pub(crate) async fn open(settings: &Settings, kafka: &Kafka) -> Result<Self, kafka::Error> {
         let partitions = kafka::ensure(kafka).await?;
         let service = settings.service.clone();
-        let state = read(kafka, &partitions, &service, State::default()).await?;
+        let nothing = (State::default(), Book::default());
+        let (state, files) = read(kafka, &partitions, &service, nothing).await?;
         let mut publisher =
             Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout).await?;
         if let Some(limit) = settings.run.max_partition_bytes {
             publisher = publisher.guarded(limit, state.bytes.clone());
         }
-        let rereader = Rereader::new(kafka);
-        Ok(Self { state, publisher, rereader, kafka: kafka.clone(), partitions, service })
+        Ok(Self {
+            state,
+            publisher,
+            rereader: Rereader::new(kafka),
+            decoder: Decoder::new(kafka)?,
+            files: Mutex::new(files),
+            names: Mutex::default(),
+            kafka: kafka.clone(),
+            partitions,
+            service,
+        })
     }
 
     /// Takes in what was written since the state was read, by this process or by another one. After an
     /// error the topics have to be opened anew.
     pub(crate) async fn catch_up(&mut self) -> Result<(), kafka::Error> {
-        let state = std::mem::take(&mut self.state);
-        self.state = read(&self.kafka, &self.partitions, &self.service, state).await?;
+        let known = (std::mem::take(&mut self.state), std::mem::take(&mut *self.files()));
+        let (state, files) = read(&self.kafka, &self.partitions, &self.service, known).await?;
+        self.state = state;
+        *self.files() = files;
         Ok(())
+    }
+
+    pub(crate) fn files(&self) -> MutexGuard<'_, Book> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What scripts may call the apps of the site, as it was looked at last.
+    pub(crate) fn names(&self) -> AppNames {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn remember_names(&self, names: &AppNames) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names.clone();
     }
 }
 
-/// Reads on from where `state` ends.
+/// Reads on from where the state ends.
 async fn read(
     kafka: &Kafka,
     partitions: &Partitions,
     service: &str,
-    mut state: State,
-) -> Result<State, kafka::Error> {
+    (mut state, mut files): (State, Book),
+) -> Result<(State, Book), kafka::Error> {
     let (kafka, partitions, service) = (kafka.clone(), partitions.clone(), service.to_owned());
     let read = tokio::task::spawn_blocking(move || {
         let ends = state.ends.clone();
-        kafka::read_state(&kafka, &partitions, &ends, |stored| state.take(&service, &stored))?;
-        Ok(state)
+        kafka::read_state(&kafka, &partitions, &ends, |stored| {
+            state.take(&service, &stored);
+            files.take(&service, &stored);
+        })?;
+        Ok((state, files))
     });
     read.await.map_err(|_| kafka::Error::Interrupted)?
 }

@@ -4,10 +4,10 @@ use schemas::config::Problems;
 use secrecy::SecretString;
 
 use crate::{
-    config::{Site as Configured, Verification},
+    config::{Kind, Site as Configured, Verification},
     qlik::{
         Site,
-        settings::{Auth, Limits, Repository, Settings, Timeouts},
+        settings::{Auth, Limits, Repository, Settings, SpaceKind, Timeouts},
         tls,
     },
 };
@@ -42,6 +42,11 @@ fn settings(configured: &Configured) -> Settings {
             Verification::Chain => tls::Verification::ChainOnly,
             Verification::Off => tls::Verification::Off,
         },
+        spaces: match &configured.kind {
+            Kind::ClientManaged => SpaceKind::ALL.to_vec(),
+            Kind::Cloud { spaces } => spaces.clone(),
+        },
+        owners: configured.owners,
         timeouts: Timeouts {
             connect: limits.connect_timeout,
             request: limits.request_timeout,
@@ -60,11 +65,22 @@ fn settings(configured: &Configured) -> Settings {
 }
 
 fn auth(configured: &Configured) -> Auth {
+    if let (Kind::Cloud { .. }, Some(token)) = (&configured.kind, &configured.token) {
+        return Auth::Bearer(token.clone());
+    }
+    if let Some(cookie) = &configured.session_cookie {
+        return Auth::Cookie(cookie.clone());
+    }
     let certificates = &configured.certificates;
     match (&certificates.client, &certificates.key, &configured.token, &configured.user_header) {
         (_, _, Some(token), _) => Auth::Jwt(token.clone()),
         (_, _, None, Some(header)) => {
-            Auth::Header { name: header.clone(), value: configured.user_id.clone() }
+            // With a dynamic user directory the header names it, too.
+            let value = match configured.user_directory.trim() {
+                "" => configured.user_id.clone(),
+                directory => format!("{directory}\\{}", configured.user_id),
+            };
+            Auth::Header { name: header.clone(), value }
         }
         (Some(certificate), key, None, None) => Auth::Certificate {
             certificate: certificate.clone(),

@@ -3,13 +3,15 @@
 
 use schemas::{
     Event, Topic,
-    codec::{self, Frame},
     event::{Dashboard, Run},
 };
 
+use tracing::warn;
+
 use crate::{
     changes::{Changes, Settled, Vanished},
-    kafka::{self, Publisher, Record, Rereader},
+    error_chain,
+    kafka::{self, Decoder, Publisher, Record, Rereader},
     records,
     state::{AppState, Place},
 };
@@ -20,6 +22,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) run_id: String,
     pub(crate) publisher: Publisher,
     pub(crate) rereader: Rereader,
+    pub(crate) decoder: &'a Decoder,
 }
 
 /// Events that were written or not, by topic.
@@ -64,12 +67,23 @@ impl Writer<'_> {
         let marker: Vec<_> = vanished
             .dashboard
             .iter()
-            .map(|key| records::tombstone(self.service, &self.run_id, Topic::Dashboards, key, None))
+            .map(|key| self.tombstone(Topic::Dashboards, key, None))
             .collect();
         let topics = marker.iter().chain(&tombstones).map(|record| record.topic).collect();
         self.publisher.publish(marker).await?;
         self.publisher.publish(tombstones).await?;
         Ok(topics)
+    }
+
+    /// Writes records of data files, and tombstones of those that are gone.
+    pub(crate) async fn publish_files(
+        &self,
+        upserts: Vec<(Event, String)>,
+        deletes: &[String],
+    ) -> Result<(), kafka::Error> {
+        let upserts = upserts.into_iter().map(|(event, hash)| self.upsert(event, &hash, None));
+        let deletes = deletes.iter().map(|key| self.tombstone(Topic::DataModels, key, None));
+        self.publisher.publish(upserts.chain(deletes).collect()).await
     }
 
     /// Writes the start or the end of the run.
@@ -83,8 +97,7 @@ impl Writer<'_> {
     pub(crate) async fn published_dashboard(&self, known: &AppState) -> Option<Dashboard> {
         let place = known.dashboard.as_ref()?.place;
         let read = self.rereader.read(vec![place]).await.ok()?;
-        let frame = Frame::parse(&read.get(&place)?.value).ok()?;
-        match codec::decode(Topic::Dashboards, &frame, None).ok()? {
+        match self.decode(Topic::Dashboards, &read.get(&place)?.value).await? {
             Event::Dashboard(dashboard) => Some(*dashboard),
             _ => None,
         }
@@ -95,30 +108,38 @@ impl Writer<'_> {
     /// understood gets a tombstone without.
     async fn tombstones(&self, places: Vec<Place>) -> Result<Vec<Record>, kafka::Error> {
         let read = self.rereader.read(places.clone()).await?;
-        let tombstone = |place: &Place| {
+        let mut tombstones = Vec::with_capacity(places.len());
+        for place in places {
+            let topic = place.topic();
             let record =
-                read.get(place).ok_or_else(|| kafka::Error::Moved(format!("{place:?}")))?;
-            let edge = (place.topic() == Topic::Lineage).then(|| edge_of(&record.value)).flatten();
-            Ok(records::tombstone(
-                self.service,
-                &self.run_id,
-                place.topic(),
-                &record.key,
-                edge.as_deref(),
-            ))
-        };
-        places.iter().map(tombstone).collect()
+                read.get(&place).ok_or_else(|| kafka::Error::Moved(format!("{place:?}")))?;
+            let edge = match topic {
+                Topic::Lineage => self.decode(topic, &record.value).await,
+                _ => None,
+            };
+            let edge = edge.and_then(|event| match event {
+                Event::Lineage(edge) => Some(edge.edge_json()),
+                _ => None,
+            });
+            tombstones.push(self.tombstone(topic, &record.key, edge.as_deref()));
+        }
+        Ok(tombstones)
+    }
+
+    /// A published value; one that cannot be read is logged.
+    async fn decode(&self, topic: Topic, value: &[u8]) -> Option<Event> {
+        let read = self.decoder.decode(topic, value).await;
+        read.inspect_err(
+            |error| warn!(error = error_chain(error), %topic, "could not read what is published"),
+        )
+        .ok()
+    }
+
+    fn tombstone(&self, topic: Topic, key: &str, edge: Option<&str>) -> Record {
+        records::tombstone(self.service, &self.run_id, topic, key, edge)
     }
 
     fn upsert(&self, event: Event, content_hash: &str, settled: Option<&Settled>) -> Record {
         records::upsert(self.service, &self.run_id, event, content_hash, settled)
-    }
-}
-
-fn edge_of(value: &[u8]) -> Option<String> {
-    let frame = Frame::parse(value).ok()?;
-    match codec::decode(Topic::Lineage, &frame, None).ok()? {
-        Event::Lineage(edge) => Some(edge.edge_json()),
-        _ => None,
     }
 }

@@ -72,7 +72,8 @@ pub enum Command {
     /// Make the service in OpenMetadata exactly what the topics say: load what is missing, delete what no
     /// topic knows.
     Reconcile(ReconcileArgs),
-    /// Try every edge of the lineage topic again and list those whose database table is not in OpenMetadata.
+    /// List the edges of the lineage topic that cannot be loaded as things are, with reasons and near
+    /// misses; changes nothing.
     Unresolved(UnresolvedArgs),
     /// Events that could not be loaded.
     #[command(subcommand)]
@@ -107,9 +108,12 @@ pub struct ReplayArgs {
     /// Only this key, or keys that start so when it ends with `*`; may be repeated.
     #[arg(long, value_name = "KEY")]
     pub key: Vec<KeyPattern>,
-    /// Print what would be applied, as JSON lines, and touch nothing.
+    /// Print what would change in OpenMetadata, entity by entity, and touch nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// With `--dry-run`: as JSON lines instead of text.
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
     /// Write a report as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -118,7 +122,7 @@ pub struct ReplayArgs {
 /// Options of `reconcile`.
 #[derive(Debug, Args)]
 pub struct ReconcileArgs {
-    /// Say what would be deleted, and touch nothing.
+    /// Say what would be deleted, and touch nothing. Exits with 4 where the guard would refuse.
     #[arg(long)]
     pub dry_run: bool,
     /// Delete even when it is more than `loader.maxDeletedShare` allows.

@@ -17,6 +17,6 @@ fn main() -> ExitCode {
     };
     let code = runtime.block_on(commands::main(cli, &OpenMetadata));
     // What still runs (a request that nobody waits for) does not keep the process.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     offsets::Progress,
-    sink::{Outcome, Stage},
+    sink::{Figures, Outcome, Stage},
 };
 
 /// Entries of each list; the counts tell how many there were.
@@ -43,6 +43,11 @@ pub struct Report {
     pub events: BTreeMap<&'static str, Counts>,
     /// Seconds that the sink took, by stage.
     pub seconds: BTreeMap<&'static str, f64>,
+    /// What the catalogue was asked.
+    pub catalogue: Figures,
+    /// Records of each topic that were not read yet, as last known; metrics only.
+    #[serde(skip)]
+    pub lag: BTreeMap<&'static str, u64>,
     /// How far each partition was read and finished.
     pub partitions: Vec<Partition>,
     /// Events that still waited at the end (they will be read again), the first 1000.
@@ -61,7 +66,9 @@ pub struct Report {
 pub struct Reconciled {
     /// Entities of the service.
     pub entities: usize,
-    /// Those of them that no topic knows, in the order of their removal.
+    /// Events that the edges of a loader around them hold: several may speak of one edge.
+    pub edges: usize,
+    /// Those of both that no topic knows, in the order of their removal.
     pub strays: Vec<serde_json::Value>,
     /// How many of these were removed.
     pub removed: usize,
@@ -81,6 +88,9 @@ pub struct Counts {
     pub updated: u64,
     /// Nothing to write.
     pub unchanged: u64,
+    /// Values that stayed although Qlik says something else, because a person edited them; edges that
+    /// somebody else drew. Their events are among the others.
+    pub kept: u64,
     /// Removed ones, or not there any more.
     pub deleted: u64,
     /// Edges whose table is not in the catalogue.
@@ -137,6 +147,7 @@ impl Report {
             created: sum.created + counts.created,
             updated: sum.updated + counts.updated,
             unchanged: sum.unchanged + counts.unchanged,
+            kept: sum.kept + counts.kept,
             deleted: sum.deleted + counts.deleted,
             unresolved: sum.unresolved + counts.unresolved,
             waiting: sum.waiting + counts.waiting,
@@ -155,6 +166,7 @@ impl Report {
             "created",
             "updated",
             "unchanged",
+            "kept",
             "deleted",
             "unresolved",
             "waiting",
@@ -162,7 +174,7 @@ impl Report {
             "skipped",
         ];
         let mut text = String::new();
-        let mut line = |cells: [String; 10]| {
+        let mut line = |cells: [String; 11]| {
             for (index, cell) in cells.iter().enumerate() {
                 // Writing to a string cannot fail.
                 match index {
@@ -181,6 +193,7 @@ impl Report {
                 counts.created.to_string(),
                 counts.updated.to_string(),
                 counts.unchanged.to_string(),
+                counts.kept.to_string(),
                 counts.deleted.to_string(),
                 counts.unresolved.to_string(),
                 counts.waiting.to_string(),
@@ -191,9 +204,9 @@ impl Report {
         for Entry { topic, key, reason, .. } in &self.dead {
             writeln!(text, "dead: {topic} {key}: {reason}").ok();
         }
-        if let Some(Reconciled { entities, strays, removed, refused }) = &self.reconciled {
+        if let Some(Reconciled { entities, edges, strays, removed, refused }) = &self.reconciled {
             let found = strays.len();
-            writeln!(text, "{entities} entities, {found} of them in no topic, {removed} removed")
+            writeln!(text, "{entities} entities and {edges} edges, {found} of them in no topic, {removed} removed")
                 .ok();
             if let Some(refused) = refused {
                 writeln!(text, "refused: {refused}").ok();
@@ -308,6 +321,18 @@ impl Tally {
         for entry in entries {
             Self::list(&mut report.waiting, entry, self.max_listed);
         }
+    }
+
+    /// Takes over what the sink and the source tell about themselves.
+    pub(crate) fn figures(&self, figures: Figures, lag: BTreeMap<Topic, u64>) {
+        let mut report = self.lock();
+        for (topic, kept) in &figures.kept {
+            if *kept > 0 {
+                report.events.entry(topic).or_default().kept = *kept;
+            }
+        }
+        report.lag = lag.into_iter().map(|(topic, lag)| (topic.suffix(), lag)).collect();
+        report.catalogue = figures;
     }
 
     pub(crate) fn took(&self, stage: Stage, time: Duration) {

@@ -1,19 +1,19 @@
 //! 128-bit hashes of content and identities, as 32 hex digits.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// First 128 bits of SHA-256 of `bytes`, as 32 lower-case hex digits.
 #[must_use]
 pub fn hex128(bytes: &[u8]) -> String {
+    format!("{:032x}", of_bytes(bytes))
+}
+
+/// First 128 bits of SHA-256 of `bytes`.
+#[must_use]
+pub fn of_bytes(bytes: &[u8]) -> u128 {
     let digest = Sha256::digest(bytes);
-    digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-        text
-    })
+    digest.iter().take(16).fold(0, |hash, byte| (hash << 8) | u128::from(*byte))
 }
 
 /// Hash of a JSON value independent of the order of keys and of absent, null and empty members,

@@ -1,6 +1,6 @@
 //! Record headers: CloudEvents' Kafka binding in binary mode, and our own.
 
-use crate::{Event, Topic};
+use crate::{Event, Topic, event::Origin};
 
 /// Version of the CloudEvents specification.
 pub const SPEC_VERSION: &str = "ce_specversion";
@@ -28,6 +28,10 @@ pub const LISTED_HASH: &str = "listed-hash";
 pub const DESCRIBED_HASH: &str = "described-hash";
 /// On tombstones of lineage: `{"from": …, "to": …}`, since a hash cannot be read backwards.
 pub const EDGE: &str = "edge";
+
+/// On edges that a script tells: [`Origin`](crate::event::Origin) by its symbol, so that a reader
+/// finds them among the many edges of objects without decoding all.
+pub const ORIGIN: &str = "origin";
 
 /// What the headers of one record are made of.
 #[derive(Clone, Debug)]
@@ -82,6 +86,11 @@ pub fn of_record(values: &HeaderValues<'_>) -> Vec<(&'static str, String)> {
     ];
     if values.event.is_some() {
         headers.push((CONTENT_TYPE, "application/avro".to_owned()));
+    }
+    if let Some(Event::Lineage(edge)) = values.event
+        && edge.origin != Origin::ObjectProperties
+    {
+        headers.push((ORIGIN, edge.origin.as_str().to_owned()));
     }
     let optional = [
         (CONTENT_HASH, values.content_hash),

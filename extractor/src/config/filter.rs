@@ -1,7 +1,7 @@
-//! Filter patterns with OpenMetadata's meaning: regular expressions anchored at the start,
-//! case-insensitive, includes first, then excludes.
+//! Filter patterns with OpenMetadata's meaning: regular expressions of Python's kind (look-around and
+//! all), anchored at the start, case-insensitive, includes first, then excludes.
 
-use regex::{Regex, RegexBuilder};
+use fancy_regex::{Regex, RegexBuilder};
 use schemas::config::Problems;
 
 use super::raw;
@@ -44,9 +44,10 @@ impl Filter {
     pub fn passes(&self, name: Option<&str>) -> bool {
         match name.filter(|name| !name.is_empty()) {
             Some(name) => {
-                let included = self.includes.is_empty()
-                    || self.includes.iter().any(|regex| regex.is_match(name));
-                included && !self.excludes.iter().any(|regex| regex.is_match(name))
+                // A pattern that gives up on a name (too much backtracking) has not matched it.
+                let matches =
+                    |list: &[Regex]| list.iter().any(|regex| regex.is_match(name).unwrap_or(false));
+                (self.includes.is_empty() || matches(&self.includes)) && !matches(&self.excludes)
             }
             None => self.includes.is_empty(),
         }
@@ -88,6 +89,14 @@ mod tests {
         check(&["Sales"], &[], Some("My sales"), false);
         check(&[".*sales"], &["my"], Some("My sales"), false);
         check(&["a|b"], &[], Some("xb"), false);
+        check(&["(?!test).*"], &[], Some("Test sales"), false);
+        check(&["(?!test).*"], &[], Some("Sales test"), true);
+        check(&["^Sales$"], &[], Some("sales"), true);
+        check(&[r"(?P<x>a)(?P=x)\Z"], &[], Some("AA"), true);
+        check(&[".*"], &[r".*\b(dev|test)\b"], Some("Sales (DEV)"), false);
+        check(&[".*"], &[r".*\b(dev|test)\b"], Some("Devices"), true);
+        check(&["Übersicht"], &[], Some("übersicht 1"), true);
+        check(&["(a+)+b"], &[], Some(&"a".repeat(200)), false);
         check(&[], &["tmp"], None, true);
         check(&["a"], &[], None, false);
         check(&["a"], &[], Some(""), false);

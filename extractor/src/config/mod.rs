@@ -1,6 +1,8 @@
 //! Configuration: `raw` is what was written, [`Settings`] what was checked. Nothing is contacted here.
 
+mod connection;
 mod filter;
+mod notices;
 pub mod raw;
 mod validate;
 
@@ -13,6 +15,7 @@ use schemas::{
 use secrecy::SecretString;
 
 pub use self::filter::Filter;
+pub use crate::qlik::settings::SpaceKind;
 
 /// Everything the extractor needs to know, checked.
 #[derive(Debug)]
@@ -38,6 +41,10 @@ pub struct Settings {
 /// How to reach a site.
 #[derive(Debug)]
 pub struct Site {
+    /// What kind of site it is.
+    pub kind: Kind,
+    /// Whether owners are wanted.
+    pub owners: bool,
     /// `hostPort`.
     pub engine_url: String,
     /// `extractor.repositoryUrl`.
@@ -48,6 +55,8 @@ pub struct Site {
     pub certificates: Certificates,
     /// Bearer token.
     pub token: Option<SecretString>,
+    /// Session cookie of a virtual proxy.
+    pub session_cookie: Option<SecretString>,
     /// Header that a virtual proxy takes the user from.
     pub user_header: Option<String>,
     /// User directory.
@@ -58,6 +67,18 @@ pub struct Site {
     pub verification: Verification,
     /// Limits and deadlines.
     pub limits: Limits,
+}
+
+/// Kind of site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Qlik Sense Enterprise on Windows (or Desktop): engine and repository.
+    ClientManaged,
+    /// A tenant of Qlik Cloud: REST and engine, with a bearer token.
+    Cloud {
+        /// Kinds of spaces to read.
+        spaces: Vec<SpaceKind>,
+    },
 }
 
 /// PEM texts.

@@ -12,7 +12,7 @@ use serde_json::Value;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Source {
-    /// `qliksense`, or `qlikcloud`.
+    /// `qliksense` (the default), or `qlikcloud`.
     pub r#type: Option<String>,
     /// Name of the site: first part of every key, and of the dashboard service in OpenMetadata. Required.
     pub service_name: Option<String>,
@@ -38,7 +38,7 @@ pub struct Connection {
     pub r#type: Option<String>,
     /// Base URL that browsers use, with the virtual proxy's path; links are made from it. Default: none, and events have no links.
     pub display_url: Option<String>,
-    /// Engine: `wss://host:4747`, or `wss://host/<virtual proxy>`. Required.
+    /// Engine: `wss://host:4747`, or `wss://host/<virtual proxy>`; Qlik Cloud: `https://<tenant>.<region>.qlikcloud.com`. Required.
     pub host_port: Option<String>,
     /// Client certificate, its key and the site's root certificate, by path or by value.
     pub certificates: Certificates,
@@ -50,7 +50,7 @@ pub struct Connection {
     pub user_id: Option<String>,
     /// Bearer token (Qlik Cloud API key, or a JWT for a virtual proxy).
     pub token: Option<SecretString>,
-    /// Kinds of Qlik Cloud spaces to read.
+    /// Kinds of Qlik Cloud spaces to read: `Managed`, `Shared`, `Personal`, `Data`. Default: all.
     pub space_types: Option<Vec<String>>,
     /// Which apps, by name; default for `sourceConfig.config.dashboardFilterPattern`.
     pub dashboard_filter_pattern: Option<FilterPattern>,
@@ -69,16 +69,19 @@ pub struct Connection {
 #[serde(rename_all = "camelCase", default)]
 pub struct Certificates {
     /// Client certificate (`client.pem`).
-    #[serde(alias = "clientCertificateData")]
     pub client_certificate: Option<String>,
     /// Key of the client certificate (`client_key.pem`).
-    #[serde(alias = "clientKeyCertificateData")]
     pub client_key_certificate: Option<SecretString>,
     /// Root certificate of the site (`root.pem`).
-    #[serde(alias = "rootCertificateData")]
     pub root_certificate: Option<String>,
     /// The three by value.
     pub ssl_config: Option<SslConfig>,
+    /// Client certificate by value, before OpenMetadata 1.5.
+    pub client_certificate_data: Option<String>,
+    /// Key of the client certificate by value, before OpenMetadata 1.5.
+    pub client_key_certificate_data: Option<SecretString>,
+    /// Root certificate of the site by value, before OpenMetadata 1.5.
+    pub root_certificate_data: Option<String>,
     /// Means nothing here: certificates given by value are never written to disk.
     pub staging_dir: Option<Value>,
     /// Password of the key, when it is encrypted.
@@ -151,6 +154,10 @@ pub struct Pipeline {
     pub lineage_information: Option<Value>,
     /// Old name of `lineageInformation.dbServicePrefixes`; read by the loader.
     pub db_service_names: Option<Value>,
+    /// Old place of `lineageInformation.dbServicePrefixes`; read by the loader.
+    pub db_service_prefixes: Option<Value>,
+    /// Means nothing here: of OpenMetadata before 1.4.
+    pub override_owner: Option<Value>,
     /// Means nothing here.
     pub include_usage: Option<Value>,
     /// Means nothing here: scripts and SQL are parsed by the extractor itself.
@@ -169,6 +176,8 @@ pub struct Extractor {
     pub verify_certificates: Option<bool>,
     /// Header that a virtual proxy takes the user from, with header authentication.
     pub user_header: Option<String>,
+    /// Session cookie of a virtual proxy that somebody else obtained, `X-Qlik-Session=…`.
+    pub session_cookie: Option<SecretString>,
     /// Apps read at a time, one engine session each. Default 4; the engine allows a user 5.
     pub concurrency: Option<u32>,
     /// Apps opened with data at a time, when the data model cannot be had otherwise. Default 2.

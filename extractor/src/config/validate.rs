@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use schemas::config::{Document, Problems, RawKafka, Span};
-use secrecy::{ExposeSecret as _, SecretString};
-use url::Url;
+use schemas::config::{Document, Problems, RawKafka, Span, service_name};
 
 use super::{
-    Certificates, Filter, Limits, Needs, Run, Schedule, Scope, Settings, Site, Verification, raw,
+    Filter, Limits, Needs, Run, Schedule, Scope, Settings,
+    connection::{self, CONNECTION},
+    notices, raw,
 };
 
-const CONNECTION: &str = "source.serviceConnection.config";
-const PIPELINE: &str = "source.sourceConfig.config";
+/// Where OpenMetadata's options of the pipeline stand.
+pub(super) const PIPELINE: &str = "source.sourceConfig.config";
 
 /// Checks a document.
 pub(super) fn settings(document: &Document, needs: Needs) -> Result<Settings, Problems> {
@@ -23,72 +23,19 @@ pub(super) fn settings(document: &Document, needs: Needs) -> Result<Settings, Pr
     let topics = raw_kafka.topics(&mut problems);
     let kafka = (needs == Needs::SiteAndKafka).then(|| raw_kafka.validate(&mut problems));
 
-    let mut notices = notices(&source, document);
     let service = service_name(source.service_name.as_deref(), &mut problems);
-    check_types(&source, &mut problems);
+    let kind = connection::kind(&source, &mut problems);
+    let mut notices = notices::of(&source, &own, &kind, document);
     let connection = source.service_connection.config;
     let pipeline = source.source_config.config;
-    let base_url = base_url(connection.display_url.as_deref(), &mut problems);
+    let base_url = connection::base_url(&connection, &kind, &mut problems);
     let scope = scope(&connection, pipeline_filters(&pipeline), &own, &pipeline, &mut problems);
     let run = run(&own, &pipeline, &mut problems);
-    let site = site(connection, &own, &mut notices, &mut problems);
+    let owners = scope.include_owners;
+    let limits = limits(&own, &mut problems);
+    let site =
+        connection::site(connection, &own, kind, owners, limits, &mut notices, &mut problems);
     problems.into_result(Settings { service, site, base_url, scope, topics, kafka, run, notices })
-}
-
-fn service_name(name: Option<&str>, problems: &mut Problems) -> String {
-    let key = "source.serviceName";
-    let name = name.unwrap_or_default().trim();
-    if name.is_empty() {
-        problems.add(key, "is required: a name for this Qlik site");
-    }
-    // The name is the first part of every key and of every name in OpenMetadata.
-    for (text, why) in [
-        ("/", "separates the parts of keys"),
-        ("::", "is reserved in OpenMetadata"),
-        ("\"", "cannot be quoted in OpenMetadata"),
-    ] {
-        if name.contains(text) {
-            problems.add(key, format!("must not contain `{text}`, which {why}"));
-        }
-    }
-    name.to_owned()
-}
-
-fn check_types(source: &raw::Source, problems: &mut Problems) {
-    let kinds = [
-        ("source.type".to_owned(), source.r#type.as_deref(), "qliksense"),
-        (
-            format!("{CONNECTION}.type"),
-            source.service_connection.config.r#type.as_deref(),
-            "QlikSense",
-        ),
-        (
-            format!("{PIPELINE}.type"),
-            source.source_config.config.r#type.as_deref(),
-            "DashboardMetadata",
-        ),
-    ];
-    for (key, kind, expected) in kinds {
-        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case(expected)) {
-            problems.add(key, format!("only `{expected}` is supported"));
-        }
-    }
-}
-
-fn base_url(text: Option<&str>, problems: &mut Problems) -> Option<String> {
-    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => {
-            Some(text.trim_end_matches('/').to_owned())
-        }
-        _ => {
-            problems.add(
-                format!("{CONNECTION}.displayUrl"),
-                "is no URL such as `https://qlik.example.com/virtual-proxy`",
-            );
-            None
-        }
-    }
 }
 
 /// The pipeline's four filters, in the order of [`scope`].
@@ -174,101 +121,6 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
     }
 }
 
-fn site(
-    connection: raw::Connection,
-    own: &raw::Extractor,
-    notices: &mut Vec<String>,
-    problems: &mut Problems,
-) -> Site {
-    let engine_url = connection.host_port.unwrap_or_default().trim().to_owned();
-    if engine_url.is_empty() {
-        problems.add(
-            format!("{CONNECTION}.hostPort"),
-            "is required: the engine's URL, such as `wss://qlik.example.com:4747`",
-        );
-    }
-    let certificates = certificates(connection.certificates, problems);
-    let plain = engine_url.starts_with("ws://") || engine_url.starts_with("http://");
-    let has_other_authentication = connection.token.is_some() || own.user_header.is_some();
-    if certificates.client.is_none()
-        && !plain
-        && !has_other_authentication
-        && !engine_url.is_empty()
-    {
-        problems.add(
-            format!("{CONNECTION}.certificates"),
-            "is required: the client certificate, its key and the root certificate that Qlik's management console exports",
-        );
-    }
-    let verification = match (own.verify_certificates, connection.validate_host_name) {
-        (Some(false), _) => {
-            notices.push("extractor.verifyCertificates is off: anybody on the network can pose as the Qlik server; use it for a first try only".to_owned());
-            Verification::Off
-        }
-        (_, Some(true)) => Verification::Full,
-        _ => Verification::Chain,
-    };
-    let is_http =
-        |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    if own.repository_url.as_deref().is_some_and(|url| !is_http(url)) {
-        problems
-            .add("extractor.repositoryUrl", "is no URL such as `https://qlik.example.com:4242`");
-    }
-    Site {
-        engine_url,
-        repository_url: own.repository_url.clone(),
-        repository: own.repository.unwrap_or(true),
-        certificates,
-        token: connection.token,
-        user_header: own.user_header.clone(),
-        user_directory: connection.user_directory.unwrap_or_default(),
-        user_id: connection.user_id.unwrap_or_default(),
-        verification,
-        limits: limits(own, problems),
-    }
-}
-
-fn certificates(raw: raw::Certificates, problems: &mut Problems) -> Certificates {
-    let key = format!("{CONNECTION}.certificates");
-    let by_value = raw.ssl_config.unwrap_or_default();
-    let root = raw.root_certificate.map(|text| (text, "rootCertificate"));
-    let root =
-        root.or_else(|| by_value.ca_certificate.map(|text| (text, "sslConfig.caCertificate")));
-    let client = raw.client_certificate.map(|text| (text, "clientCertificate"));
-    let client =
-        client.or_else(|| by_value.ssl_certificate.map(|text| (text, "sslConfig.sslCertificate")));
-    let secret = raw.client_key_certificate.map(|text| (text, "clientKeyCertificate"));
-    let secret = secret.or_else(|| by_value.ssl_key.map(|text| (text, "sslConfig.sslKey")));
-    if client.is_some() != secret.is_some() {
-        problems.add(&key, "the client certificate and its key belong together; one is missing");
-    }
-    let mut read = |text: &str, name: &str| pem(text, &format!("{key}.{name}"), problems);
-    Certificates {
-        root: root.map(|(text, name)| read(&text, name)),
-        client: client.map(|(text, name)| read(&text, name)),
-        key: secret.map(|(text, name)| SecretString::from(read(text.expose_secret(), name))),
-        key_password: raw.key_password,
-    }
-}
-
-/// PEM text as it is, with a literal `\n` for a line break as people paste it; anything else is a path.
-fn pem(text: &str, key: &str, problems: &mut Problems) -> String {
-    if text.contains("-----BEGIN") {
-        return text.replace("\\n", "\n");
-    }
-    match std::fs::read_to_string(text) {
-        Ok(content) if content.contains("-----BEGIN") => content,
-        Ok(_) => {
-            problems.add(key, "the file holds no PEM text; export with the format `Platform independent PEM-format`");
-            String::new()
-        }
-        Err(error) => {
-            problems.add(key, format!("is neither PEM text nor a readable file: {error}"));
-            String::new()
-        }
-    }
-}
-
 fn limits(own: &raw::Extractor, problems: &mut Problems) -> Limits {
     let sessions = at_least_one(own.concurrency, 4, "concurrency", problems);
     Limits {
@@ -309,49 +161,4 @@ fn duration(value: Option<Span>, default: u64, name: &str, problems: &mut Proble
         problems.add(format!("extractor.{name}"), "must be more than nothing");
     }
     value
-}
-
-/// One line for each setting that is accepted and does nothing here.
-fn notices(source: &raw::Source, document: &Document) -> Vec<String> {
-    let connection = &source.service_connection.config;
-    let pipeline = &source.source_config.config;
-    let ignored = [
-        (document.has("sink"), "sink", "events go to Kafka"),
-        (document.has("processor"), "processor", "there is none"),
-        (document.has("stage"), "stage", "there is none"),
-        (document.has("bulkSink"), "bulkSink", "there is none"),
-        (
-            document.has("ingestionPipelineFQN"),
-            "ingestionPipelineFQN",
-            "runs are reported on the topic of runs",
-        ),
-        (document.has("pipelineRunId"), "pipelineRunId", "runs have ids of their own"),
-        (
-            connection.certificates.staging_dir.is_some(),
-            "source.serviceConnection.config.certificates.stagingDir",
-            "not needed: certificates given by value are never written to disk",
-        ),
-        (
-            connection.supports_metadata_extraction.is_some(),
-            "source.serviceConnection.config.supportsMetadataExtraction",
-            "it is for OpenMetadata's pages",
-        ),
-        (
-            connection.space_types.is_some(),
-            "source.serviceConnection.config.spaceTypes",
-            "Qlik Sense Enterprise has streams, not spaces",
-        ),
-        (
-            pipeline.include_usage.is_some(),
-            "source.sourceConfig.config.includeUsage",
-            "Qlik Sense Enterprise does not tell usage",
-        ),
-        (
-            pipeline.query_parser_config.is_some(),
-            "source.sourceConfig.config.queryParserConfig",
-            "scripts and SQL are parsed by the extractor itself",
-        ),
-    ];
-    let notice = |(_, key, why): (bool, &str, &str)| format!("{key} has no effect: {why}");
-    ignored.into_iter().filter(|(present, ..)| *present).map(notice).collect()
 }

@@ -19,7 +19,7 @@ use super::{
 /// in the wild, expanded, are some tens of kilobytes.
 pub(super) const MAX_EXPANDED: usize = 256 * 1024;
 /// Expansions that follow each other: a variable in a variable in a variable.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Expansions in one expression and all that it refers to.
 const MAX_EXPANSIONS: usize = 2_000;
 /// Text that is looked at for one expression and all that it refers to, in bytes.

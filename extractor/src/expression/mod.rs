@@ -41,6 +41,9 @@ pub struct Names {
     pub measures: BTreeMap<String, String>,
     /// Field definitions of master dimensions by title or label.
     pub dimensions: BTreeMap<String, Vec<String>>,
+    /// Whether the fields are not known. Then every name that stands where a field does and is no
+    /// function, keyword, variable or label counts as one.
+    pub is_open: bool,
 }
 
 /// Where an expression stands.
@@ -134,6 +137,8 @@ pub fn dimension_fields(definition: &str, context: &Context<'_>) -> Reads {
     if let Some(field) = candidates.into_iter().find_map(|it| read::base_field(it, context.names)) {
         return Reads { fields: vec![field.to_owned()], ..Reads::default() };
     }
+    let definition = read::as_expression(definition, context.names);
+    let definition = definition.as_ref();
     let reads = read::read(definition, context, read::Scope::Field);
     if is_unparsed(&reads) && !definition.trim_start().starts_with('=') {
         let unknown = Diagnostic::UnknownName(definition.trim().to_owned());
@@ -146,7 +151,12 @@ pub fn dimension_fields(definition: &str, context: &Context<'_>) -> Reads {
 fn unless_name(reads: Reads, text: &str, context: &Context<'_>) -> Reads {
     let name = text.trim();
     let name = name.strip_prefix('=').unwrap_or(name).trim();
-    if is_unparsed(&reads) && context.names.fields.contains(name) {
+    let is_name = if context.names.is_open {
+        read::could_be_name(name)
+    } else {
+        context.names.fields.contains(name)
+    };
+    if is_unparsed(&reads) && is_name {
         return Reads { fields: vec![name.to_owned()], ..Reads::default() };
     }
     reads

@@ -1,6 +1,9 @@
 //! Syntax trees → fields.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet, VecDeque},
+};
 
 use super::{
     Context, Diagnostic, Names, Reads,
@@ -220,13 +223,16 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            Expr::Call(call)
-                if self.is_field(&call.function) && call.arguments.iter().all(is_sorting) =>
-            {
+            Expr::Call(call) if self.sorts_field(call) && call.arguments.iter().all(is_sorting) => {
                 self.fields.insert(call.function.clone());
             }
             _ => self.expr(dimension, Scope::Field, source),
         }
+    }
+
+    /// Whether `f(..)` in a dimension of `Aggr` is a field with its order.
+    fn sorts_field(&self, call: &Call) -> bool {
+        self.is_field(&call.function) || (self.names().is_open && !call.arguments.is_empty())
     }
 
     fn set(&mut self, set: &Set, source: &str) {
@@ -244,6 +250,8 @@ impl<'a> Reader<'a> {
     fn name(&mut self, name: &Name, scope: Scope, source: &str) {
         if name.text.contains(is_placeholder) {
             self.diagnose(Diagnostic::ComputedName);
+        } else if self.names().is_open && !name.quoted && is_keyword(&name.text) {
+            // `RowNo(TOTAL)`
         } else if !self.known(&name.text, scope, source) {
             if let Some(calculated) =
                 name.text.trim_start().strip_prefix('=').filter(|_| name.quoted)
@@ -259,6 +267,16 @@ impl<'a> Reader<'a> {
     /// measure's label in the measure itself means something else.
     fn known(&mut self, name: &str, scope: Scope, source: &str) -> bool {
         match scope {
+            // Where any name may be a field, what is certain comes first.
+            Scope::Outer if self.names().is_open => {
+                self.measure(name, source)
+                    || self.variable(name)
+                    || self.dimension(name)
+                    || self.field(name)
+            }
+            Scope::Field if self.names().is_open => {
+                self.variable(name) || self.dimension(name) || self.field(name)
+            }
             Scope::Outer => {
                 self.measure(name, source)
                     || self.variable(name)
@@ -270,7 +288,9 @@ impl<'a> Reader<'a> {
     }
 
     fn field(&mut self, name: &str) -> bool {
-        let base = base_field(name, self.names()).map(str::to_owned);
+        let names = self.names();
+        let base = base_field(name, names).or_else(|| assumed_field(name, names));
+        let base = base.map(str::to_owned);
         let is_field = base.is_some();
         self.fields.extend(base);
         is_field
@@ -321,6 +341,17 @@ impl<'a> Reader<'a> {
         } else {
             return false;
         };
+        if self.names().is_open {
+            for definition in definitions {
+                if unbracketed(definition) == name {
+                    // Named like its field; read as a text it would be the label again.
+                    self.fields.insert(name.to_owned());
+                } else {
+                    self.enqueue(&as_expression(definition, self.names()), Scope::Field);
+                }
+            }
+            return true;
+        }
         for definition in definitions {
             if !self.field(definition) {
                 self.enqueue(definition, Scope::Field);
@@ -337,14 +368,11 @@ impl<'a> Reader<'a> {
         for (position, token) in tokens.iter().enumerate() {
             let is_called = tokens.get(position + 1).map(|t| &t.kind) == Some(&Kind::Symbol('('));
             match &token.kind {
-                Kind::Word(word) => {
-                    let is_keyword = is_infix(word) || is_prefix(word) || is_qualifier(word);
-                    if !is_keyword && !is_called {
-                        self.known_in_unparsed(word);
-                    }
+                Kind::Word(word) if !is_keyword(word) && !is_called => {
+                    self.known_in_unparsed(word, false);
                 }
                 Kind::Quoted(name) => {
-                    if !self.known_in_unparsed(name)
+                    if !self.known_in_unparsed(name, true)
                         && let Some(expression) = name.trim_start().strip_prefix('=')
                     {
                         self.enqueue(expression, Scope::Outer);
@@ -355,7 +383,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn known_in_unparsed(&mut self, name: &str) -> bool {
+    fn known_in_unparsed(&mut self, name: &str, quoted: bool) -> bool {
+        if self.names().is_open && !(quoted && could_be_name(name)) {
+            // A word may be a value of a set, and a text in quotes a search.
+            return self.variable(name) || self.dimension(name) || self.measure(name, "");
+        }
         self.known(name, Scope::Field, "") || self.measure(name, "")
     }
 }
@@ -373,6 +405,44 @@ pub(super) fn base_field<'n>(name: &'n str, names: &Names) -> Option<&'n str> {
             (is_derived && is_field(stem)).then_some(stem)
         },
     )
+}
+
+/// The field that `name` reads where fields are not known. What Qlik derives from dates is known by its
+/// calendar's name.
+fn assumed_field<'n>(name: &'n str, names: &Names) -> Option<&'n str> {
+    let trimmed = name.trim();
+    let is_assumed = names.is_open
+        && !trimmed.starts_with('=')
+        && !trimmed.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && !is_silent(&Name { text: name.to_owned(), quoted: true });
+    let stem = name.split_once(".autoCalendar.").map_or(name, |(stem, _)| stem);
+    is_assumed.then_some(stem)
+}
+
+/// The definition of a dimension as an expression. Without a leading `=` it is a field's name, as it
+/// is; where fields are not known, one that calls no function is taken for one.
+pub(super) fn as_expression<'d>(definition: &'d str, names: &Names) -> Cow<'d, str> {
+    let trimmed = definition.trim();
+    if !names.is_open || trimmed.starts_with(['=', '[', '"', '`']) || trimmed.contains(['(', '$']) {
+        return Cow::Borrowed(definition);
+    }
+    Cow::Owned(format!("[{}]", trimmed.replace(']', "]]")))
+}
+
+/// Whether a text that does not parse can be a field's name, `Order Date`.
+pub(super) fn could_be_name(text: &str) -> bool {
+    let is_operator = |c: char| "()[]{}<>=*?!'\"`$&+/,;:".contains(c);
+    !text.is_empty() && !text.contains(is_operator) && !text.contains(is_placeholder)
+}
+
+fn unbracketed(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.strip_prefix('=').unwrap_or(text).trim();
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text)
+}
+
+fn is_keyword(word: &str) -> bool {
+    is_infix(word) || is_prefix(word) || is_qualifier(word)
 }
 
 /// Names that mean nothing and are no mistake: system fields, parameters left without an argument.

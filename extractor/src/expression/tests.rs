@@ -86,6 +86,70 @@ fn corpus() -> (App, Vec<Case>) {
     (app, cases)
 }
 
+/// Where the fields are not known, names in a field's place count.
+#[test]
+fn names_count_where_fields_are_not_known() {
+    let mut app = App::default();
+    app.names.is_open = true;
+    for declaration in [
+        "variable vYear: =Max(Year)",
+        "variable vSales: Sum(Sales)",
+        "measure Margin: Sum(Sales) - Sum(Cost)",
+        "master-dimension Where: Region",
+        "master-dimension Country: [Country]",
+        "master-dimension When: =Year(Date)",
+        "column Turnover: Sum(Price)",
+    ] {
+        app.add(declaration);
+    }
+    let check = |text: &str, expected: &[&str]| {
+        let reads = match text.strip_prefix("dimension ") {
+            Some(definition) => dimension_fields(definition, &app.context()),
+            None => fields(text, &app.context()),
+        };
+        assert_eq!(reads.fields, expected, "{text}: {:?}", reads.diagnostics);
+    };
+    check("Sum(Sales)", &["Sales"]);
+    check("Sum([Order Date]) + Max(\"Ship Date\")", &["Order Date", "Ship Date"]);
+    check(
+        "Sum({<Year={2024}, [Order Date]={\">=$(vYear)\"}>} Sales)",
+        &["Order Date", "Sales", "Year"],
+    );
+    check("Sum({BM01<Region={A, 'B', \"C*\"}>} Sales)", &["Region", "Sales"]);
+    check(
+        "Sum({<Customer=P({1<Product={'Shoe'}>} Buyer)>} TOTAL <Month> Sales)",
+        &["Buyer", "Customer", "Month", "Product", "Sales"],
+    );
+    check("Sum({<Customer={\"=Sum(Cost) > 1\"}>} Sales)", &["Cost", "Customer", "Sales"]);
+    check("RangeSum(Above(TOTAL Sum(Sales), 0, RowNo(TOTAL)))", &["Sales"]);
+    check(
+        "Aggr(Rank(Sum(Sales)), (Year, (NUMERIC, ASCENDING)), (Month(Text, Descending)))",
+        &["Month", "Sales", "Year"],
+    );
+    check(
+        "If(Region like 'A*' and not IsNull(Product), $(vSales))",
+        &["Product", "Region", "Sales"],
+    );
+    check("[Margin] / [Turnover]", &["Cost", "Price", "Sales"]);
+    check("Aggr(Sum(Sales), [Where], Country, When)", &["Country", "Date", "Region", "Sales"]);
+    check("Text(Date(Max(Day), 'DD.MM.YYYY')) & vYear", &["Day", "Year"]);
+    check("FieldValue('Region', 1) & GetSelectedCount(Country)", &["Country", "Region"]);
+    check("Sum({<[Date.autoCalendar.Year]={2024}>} Sales)", &["Date", "Sales"]);
+    check("Sum($Field) + 1", &[]);
+    check("Column(1) / Sum(2019Sales)", &["2019Sales", "Price"]);
+    check("Sum([$(=Only(Pick))])", &["Pick"]);
+    check("Sum({<Year={2024}} [Net Sales] Gross)", &["Net Sales"]);
+    check("dimension Order Date", &["Order Date"]);
+    check("dimension Order-Date", &["Order-Date"]);
+    check("dimension Division %", &["Division %"]);
+    check("dimension =Order-Date", &["Date", "Order"]);
+    check("dimension =Order Date", &["Order Date"]);
+    check("dimension [a]]b]", &["a]b"]);
+    check("dimension Year(Date)", &["Date"]);
+    check("dimension =Class(Aggr(Sum(Sales), Customer), 10)", &["Customer", "Sales"]);
+    check("dimension Country", &["Country"]);
+}
+
 #[test]
 fn corpus_reads_as_written() {
     let (app, cases) = corpus();

@@ -1,5 +1,6 @@
 //! Kafka: topics, publishing, and reading back what was published.
 
+mod decoder;
 mod publisher;
 mod reader;
 mod topics;
@@ -14,9 +15,10 @@ use schemas::{
 };
 
 pub use self::{
+    decoder::Decoder,
     publisher::{Publisher, Record, record_size},
     reader::{Reread, Rereader, Stored, read_state},
-    topics::{Partitions, ensure, look},
+    topics::{Partitions, ensure, look, warnings},
 };
 
 /// Time limit for one question to the brokers. An admin request that takes longer has failed.
@@ -57,11 +59,6 @@ pub enum Error {
         /// The brokers' words.
         reason: String,
     },
-    /// The four state topics differ in their number of partitions.
-    #[error(
-        "the topics {0} have different numbers of partitions; everything of one app must lie in one partition number"
-    )]
-    PartitionsDiffer(String),
     /// The schema registry refuses.
     #[error(transparent)]
     Registry(#[from] RegistryError),

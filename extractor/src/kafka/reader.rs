@@ -46,6 +46,8 @@ pub struct Stored<'a> {
     pub listed_hash: Option<&'a str>,
     /// Header `described-hash`.
     pub described_hash: Option<&'a str>,
+    /// Header `origin`.
+    pub origin: Option<&'a str>,
     /// Bytes of key, value and headers on the broker, generously.
     pub bytes: u64,
 }
@@ -295,6 +297,7 @@ fn stored<'a>(kafka: &Kafka, message: &'a BorrowedMessage<'_>) -> Option<Stored<
         extract_fingerprint: header(headers::EXTRACT_FINGERPRINT),
         listed_hash: header(headers::LISTED_HASH),
         described_hash: header(headers::DESCRIBED_HASH),
+        origin: header(headers::ORIGIN),
     })
 }
 

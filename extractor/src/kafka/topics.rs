@@ -50,19 +50,34 @@ pub async fn ensure(kafka: &Kafka) -> Result<Partitions, Error> {
             advice: "it was created but does not show up; check the brokers".to_owned(),
         });
     }
-    let counts: Vec<u32> =
-        Topic::STATE.iter().filter_map(|topic| found.get(topic).copied()).collect();
-    if counts.windows(2).any(|pair| pair[0] != pair[1]) {
-        let names = Topic::STATE.iter().zip(&counts);
-        let names: Vec<_> = names
-            .map(|(topic, count)| format!("`{}` ({count})", kafka.topics.name(*topic)))
-            .collect();
-        return Err(Error::PartitionsDiffer(names.join(", ")));
-    }
-    if kafka.create_topics {
-        warn_about_settings(kafka).await;
+    for warning in warnings(kafka, &found).await {
+        warn!("{warning}");
     }
     Ok(found)
+}
+
+/// What of existing topics is not as it should be, though nothing breaks at once: other numbers of
+/// partitions (a loader replica then does not see an app whole, and waits for what another one loads),
+/// no compaction. With `kafka.createTopics: false` settings are not looked at: that is for users without
+/// the rights.
+pub async fn warnings(kafka: &Kafka, found: &Partitions) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let counts: Vec<(Topic, u32)> =
+        Topic::STATE.iter().filter_map(|topic| Some((*topic, *found.get(topic)?))).collect();
+    if counts.windows(2).any(|pair| matches!(pair, [one, other] if one.1 != other.1)) {
+        let names: Vec<_> = counts
+            .iter()
+            .map(|(topic, count)| format!("`{}` ({count})", kafka.topics.name(*topic)))
+            .collect();
+        warnings.push(format!(
+            "the topics {} have different numbers of partitions: several loaders are slower, because none sees an app whole; to mend it, delete them: the next run makes and fills them again",
+            names.join(", ")
+        ));
+    }
+    if kafka.create_topics {
+        warnings.extend(settings_warnings(kafka, found).await);
+    }
+    warnings
 }
 
 /// Numbers of partitions of those of our topics that exist; nothing is created.
@@ -138,29 +153,34 @@ async fn create(kafka: &Kafka, missing: &[Topic]) -> Result<(), Error> {
 }
 
 /// Compaction cannot be read everywhere; what cannot be read is not worth stopping for.
-async fn warn_about_settings(kafka: &Kafka) {
-    let Ok(admin) = admin(kafka) else { return };
-    let names = Topic::STATE.map(|topic| kafka.topics.name(topic));
+async fn settings_warnings(kafka: &Kafka, found: &Partitions) -> Vec<String> {
+    let Ok(admin) = admin(kafka) else { return Vec::new() };
+    let present = Topic::STATE.into_iter().filter(|topic| found.contains_key(topic));
+    let names: Vec<String> = present.map(|topic| kafka.topics.name(topic)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
     let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let described = match admin.describe_configs(&resources, &options).await {
         Ok(described) => described,
         Err(error) => {
-            warn!(%error, "could not read the settings of the topics; make sure that they are compacted");
-            return;
+            return vec![format!(
+                "the settings of the topics could not be read ({error}); make sure that they are compacted"
+            )];
         }
     };
+    let mut warnings = Vec::new();
     for (name, described) in names.iter().zip(described) {
         let policy =
             described.ok().and_then(|resource| resource.get("cleanup.policy")?.value.clone());
-        if policy.as_deref().is_some_and(|policy| policy != "compact") {
-            warn!(
-                topic = name,
-                policy = policy.as_deref(),
-                "the topic is not compacted: old records will be lost, or never go away; set cleanup.policy=compact"
-            );
+        if let Some(policy) = policy.filter(|policy| policy != "compact") {
+            warnings.push(format!(
+                "the topic `{name}` is not compacted (`cleanup.policy={policy}`): old records will be lost, or never go away; set `cleanup.policy=compact`"
+            ));
         }
     }
+    warnings
 }
 
 fn admin(kafka: &Kafka) -> Result<AdminClient<DefaultClientContext>, Error> {

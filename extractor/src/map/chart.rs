@@ -207,7 +207,7 @@ pub(super) fn used(app: &App<'_>, reads: Reads, expression: &str, linked: Option
     items.dedup();
     let is_unsure = |diagnostic: &Diagnostic| diagnostic.is_uncertain();
     Use {
-        resolution: if reads.diagnostics.iter().any(is_unsure) {
+        resolution: if app.names.is_open || reads.diagnostics.iter().any(is_unsure) {
             Resolution::Fallback
         } else if reads.variables.is_empty() {
             Resolution::Exact

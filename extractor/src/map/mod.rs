@@ -2,7 +2,7 @@
 //!
 //! [`map_app`] takes what the site's lists say of an app ([`AppEntry`]) and what was read of it
 //! ([`AppContent`]) and makes its dashboard, chart and data model events, and the lineage that its
-//! objects themselves tell. Lineage from the load script is added elsewhere.
+//! objects themselves tell. [`add_script`] adds the lineage that its load script tells.
 //!
 //! | part | what it decides |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | `tables` | the data model, from reload metadata or the engine |
 //! | `lineage` | tables → master items → charts → the app |
 //! | `dashboard` | the app itself |
+//! | `script` | databases, files, other apps → tables, stored files |
 //!
 //! Foreign input is read tolerantly: what is missing or of another type is absent, [`Diagnostic`]s
 //! say what could not be resolved. Properties nested deeper than 64 levels and containers deeper
@@ -27,6 +28,7 @@ mod dashboard;
 mod json;
 mod library;
 mod lineage;
+mod script;
 mod sheet;
 mod tables;
 #[cfg(test)]
@@ -44,6 +46,8 @@ use schemas::{
 pub(crate) use self::dashboard::{
     listed_custom_properties, listed_owner, listed_project, listed_tags,
 };
+pub(crate) use self::script::ANY_COLUMN;
+pub use self::script::{AppNames, Coverage, FoundApp, OpenReference, Script, add_script};
 use self::{
     chart::Use,
     library::Library,
@@ -53,7 +57,7 @@ use self::{
 };
 use crate::{
     expression::{self, Names},
-    qlik::model::{AppContent, AppEntry},
+    qlik::model::{AppContent, AppEntry, DataModelSource},
 };
 
 /// Most diagnostics of one app; the rest is counted.
@@ -166,14 +170,19 @@ pub fn map_app(entry: &AppEntry, content: &AppContent, context: &Context<'_>) ->
         }
         is_free
     });
-    let names = library.names(tables::field_names(&tables), content);
+    let mut names = library.names(tables::field_names(&tables), content);
+    // There are fields; which ones is only told by the expressions.
+    names.is_open = matches!(content.data_model, DataModelSource::Unreadable { .. });
     let app = App { id: &entry.id, entry, content, context, library, names };
     let of_field = TablesOfField::of(&tables);
 
     let items = item_uses(&app, &mut diagnostics);
     let mut lineage = lineage::to_master_items(&items, &of_field, &app);
     let (sheets, charts) = charts(&app, &of_field, &mut lineage, &mut diagnostics);
-    if app.names.fields.is_empty() && !charts.is_empty() {
+    if app.names.is_open && !charts.is_empty() {
+        let message = "its data model could not be read; the fields of its charts are the names that stand where fields do";
+        diagnostics.push("the app", message);
+    } else if app.names.fields.is_empty() && !charts.is_empty() {
         diagnostics.push("the app", "it has no data model; the fields of its charts are not known");
     }
     let data_models = data_models(tables, &app);

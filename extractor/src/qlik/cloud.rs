@@ -7,17 +7,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
 use super::address::{Address, encode_component};
 use super::class::Class;
-use super::http::{Answer, Http, RestError};
+use super::http::{Http, RestError};
 use super::inventory::time;
 use super::login::Login;
 use super::model::{AppEntry, Owner};
+use super::settings::{Settings, SpaceKind, name};
 
 /// Entries of a page; the most that the tenant gives.
 const PAGE: &str = "100";
@@ -25,8 +28,9 @@ const PAGE: &str = "100";
 const PAGES: usize = 10_000;
 /// Tries of a request that the tenant puts off.
 const TRIES: u32 = 6;
-/// Longest wait that a tenant may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Users that are asked for at a time, and one by one; more owners are looked up in the list of all.
+const USERS_AT_A_TIME: usize = 4;
+const FEW_USERS: usize = 200;
 
 /// Client of one tenant.
 pub(super) struct Tenant {
@@ -35,6 +39,10 @@ pub(super) struct Tenant {
     limit: Duration,
     /// Wait when the tenant does not say how long.
     retry: Duration,
+    /// Kinds of spaces whose apps are wanted.
+    spaces: Vec<SpaceKind>,
+    /// Whether names and addresses of owners are wanted.
+    owners: bool,
 }
 
 /// The apps of a tenant.
@@ -53,6 +61,12 @@ struct Page {
     data: Vec<Box<RawValue>>,
     #[serde(default)]
     links: Links,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Reloads {
+    data: Vec<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -122,8 +136,17 @@ struct Meta {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Named {
-    id: Option<String>,
     name: Option<String>,
+}
+
+/// A space. A user's personal one has no record.
+#[derive(Deserialize)]
+struct Space {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    r#type: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,8 +160,15 @@ struct User {
 
 impl Tenant {
     /// Nothing is sent before the first call.
-    pub(super) fn new(http: Http, address: Address, limit: Duration, retry: Duration) -> Self {
-        Self { http, address, limit, retry }
+    pub(super) fn new(http: Http, address: Address, settings: &Settings) -> Self {
+        Self {
+            http,
+            address,
+            limit: settings.timeouts.request,
+            retry: settings.timeouts.retry,
+            spaces: settings.spaces.clone(),
+            owners: settings.owners,
+        }
     }
 
     /// Asks who we are, which needs nothing but a valid key.
@@ -147,36 +177,82 @@ impl Tenant {
         self.get::<IgnoredAny>(login, "/api/v1/users/me", &url).await.map(|_| ())
     }
 
-    /// All apps that the key's user may see. Names of spaces and owners that cannot be read are notices.
+    /// All apps that the key's user may see, in spaces of the wanted kinds. Names of spaces and owners
+    /// that cannot be read are notices.
     pub(super) async fn apps(&self, login: &Login) -> Result<Apps, RestError> {
         let query = format!("/api/v1/items?resourceType=app&noActions=true&limit={PAGE}");
-        let (items, damaged) = self.all::<Item>(login, "/api/v1/items", &query).await?;
+        let (items, mut damaged) = self.all::<Item>(login, "/api/v1/items", &query).await?;
         let mut notices = Vec::new();
         let query = format!("/api/v1/spaces?limit={PAGE}");
-        let spaces = match self.all::<Named>(login, "/api/v1/spaces", &query).await {
-            Ok((spaces, _)) => {
-                spaces.into_iter().filter_map(|space| Some((space.id?, space.name?))).collect()
-            }
+        let spaces: HashMap<String, Space> = match self
+            .all::<Space>(login, "/api/v1/spaces", &query)
+            .await
+        {
+            Ok((spaces, _)) => spaces.into_iter().map(|space| (space.id.clone(), space)).collect(),
             Err(error) => {
                 notices.push(format!("names of spaces are not known: {error}"));
                 HashMap::new()
             }
         };
-        let ids: BTreeSet<&str> =
-            items.iter().filter_map(|item| item.owner_id.as_deref()).collect();
-        let (users, error) = self.users(login, &ids).await;
+        let (mut kept, mut unknown) = (Vec::with_capacity(items.len()), 0);
+        let mut seen = BTreeSet::new();
+        for item in items.into_iter().filter(|item| seen.insert(item.resource_id.clone())) {
+            match self.is_wanted(&item, &spaces) {
+                Some(true) => kept.push(item),
+                Some(false) => {}
+                None => unknown += 1,
+            }
+        }
+        if unknown > 0 {
+            // They may be wanted or not, so their absence from the list proves nothing.
+            damaged += unknown;
+            notices.push(format!(
+                "{unknown} apps are left out because the kind of their space is not known; give the \
+                 key's user access to the spaces, or do not restrict `{}`",
+                name::SPACE_TYPES
+            ));
+        }
+        let (users, error) = if self.owners {
+            let ids = kept.iter().filter_map(|item| item.owner_id.as_deref()).collect();
+            self.users(login, &ids).await
+        } else {
+            (HashMap::new(), None)
+        };
         let owners_read = error.as_ref().is_none_or(|error| error.class() == Class::Denied);
         if let Some(error) = error {
             notices.push(format!("names and e-mail addresses of owners are not known: {error}"));
         }
-        let mut apps: Vec<AppEntry> = Vec::with_capacity(items.len());
-        let mut seen = BTreeSet::new();
-        for item in items {
-            if seen.insert(item.resource_id.clone()) {
-                apps.push(entry(item, &spaces, &users));
-            }
-        }
+        let apps = kept.into_iter().map(|item| entry(item, &spaces, &users)).collect();
         Ok(Apps { apps, damaged, notices, owners_read })
+    }
+
+    /// Whether an app's space is of a kind that is wanted; `None` when that is not known.
+    fn is_wanted(&self, item: &Item, spaces: &HashMap<String, Space>) -> Option<bool> {
+        if SpaceKind::ALL.iter().all(|kind| self.spaces.contains(kind)) {
+            return Some(true);
+        }
+        let Some(id) = &item.space_id else {
+            return Some(self.spaces.contains(&SpaceKind::Personal));
+        };
+        let kind = SpaceKind::of_name(spaces.get(id)?.r#type.as_deref()?)?;
+        Some(self.spaces.contains(&kind))
+    }
+
+    /// The last reload of an app: `{reloadId, endTime, success, statements[{type, connection,
+    /// tableName, …}], includeFiles[]}`; `None` when the tenant keeps none (it keeps the last ten).
+    pub(super) async fn last_reload(
+        &self,
+        login: &Login,
+        app: &str,
+    ) -> Result<Option<Value>, RestError> {
+        // An empty id of the reload lists all that there are.
+        let path = format!("/api/v1/apps/{}/reloads/metadata/", encode_component(app));
+        let what = "/api/v1/apps/{id}/reloads/metadata";
+        match self.get::<Reloads>(login, what, &self.address.rest(&path)).await {
+            Ok(reloads) => Ok(last_success(reloads.data)),
+            Err(error) if error.class() == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The users with these ids; those who are gone are left out, and the first other error ends it.
@@ -185,12 +261,25 @@ impl Tenant {
         login: &Login,
         ids: &BTreeSet<&str>,
     ) -> (HashMap<String, User>, Option<RestError>) {
+        if ids.len() > FEW_USERS
+            && let Ok((listed, _)) = self
+                .all::<User>(login, "/api/v1/users", &format!("/api/v1/users?limit={PAGE}"))
+                .await
+        {
+            let known = listed.into_iter().filter_map(|user| Some((user.id.clone()?, user)));
+            return (known.filter(|(id, _)| ids.contains(id.as_str())).collect(), None);
+        }
         let mut users = HashMap::new();
-        for id in ids {
-            let url = self.address.rest(&format!("/api/v1/users/{}", encode_component(id)));
-            match self.get::<User>(login, "/api/v1/users/{id}", &url).await {
+        let mut answers = stream::iter(ids)
+            .map(|id| async move {
+                let url = self.address.rest(&format!("/api/v1/users/{}", encode_component(id)));
+                (*id, self.get::<User>(login, "/api/v1/users/{id}", &url).await)
+            })
+            .buffer_unordered(USERS_AT_A_TIME);
+        while let Some((id, answer)) = answers.next().await {
+            match answer {
                 Ok(user) => {
-                    users.insert((*id).to_owned(), user);
+                    users.insert(id.to_owned(), user);
                 }
                 Err(error) if error.class() == Class::NotFound => {}
                 Err(error) => return (users, Some(error)),
@@ -256,10 +345,12 @@ impl Tenant {
                     found: format!("what is not understood: {error}"),
                 });
             }
-            if error.class() != Class::Later || tries >= TRIES {
+            // A wait that the tenant asked for was kept already, several times.
+            let asked = answer.asked_wait().is_some();
+            if error.class() != Class::Later || asked || tries >= TRIES {
                 return Err(error);
             }
-            let wait = asked_wait(&answer).unwrap_or_else(|| self.retry.saturating_mul(tries));
+            let wait = self.retry.saturating_mul(tries);
             tracing::debug!(what, status = answer.status, ?wait, "the tenant is asked again");
             tokio::time::sleep(wait).await;
             tries += 1;
@@ -267,13 +358,14 @@ impl Tenant {
     }
 }
 
-/// Wait that the tenant asks for.
-fn asked_wait(answer: &Answer) -> Option<Duration> {
-    let seconds: u64 = answer.headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+/// The last reload that left its data in the app.
+fn last_success(reloads: Vec<Value>) -> Option<Value> {
+    let end = |reload: &Value| time(reload.get("endTime").and_then(Value::as_str));
+    let succeeded = |reload: &Value| reload.get("success").and_then(Value::as_bool) != Some(false);
+    reloads.into_iter().filter(succeeded).max_by_key(end)
 }
 
-fn entry(item: Item, spaces: &HashMap<String, String>, users: &HashMap<String, User>) -> AppEntry {
+fn entry(item: Item, spaces: &HashMap<String, Space>, users: &HashMap<String, User>) -> AppEntry {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let at = |text: Option<String>| time(text.as_deref());
     let attributes = item.resource_attributes.unwrap_or_default();
@@ -296,7 +388,8 @@ fn entry(item: Item, spaces: &HashMap<String, String>, users: &HashMap<String, U
         published: Some(published_at.is_some()),
         // No space is the owner's personal one, which has no record.
         project: item.space_id.map(|id| {
-            let name = spaces.get(&id).cloned().unwrap_or_else(|| id.clone());
+            let name = spaces.get(&id).and_then(|space| filled(space.name.clone()));
+            let name = name.unwrap_or_else(|| id.clone());
             (Some(id), name)
         }),
         owner: item.owner_id.map(|id| {

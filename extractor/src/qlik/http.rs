@@ -1,13 +1,14 @@
 //! REST requests to a site: the same TLS as the websockets, no redirects, bounded answers.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
+use tokio::time::Instant;
 
 use super::address::encode_component;
 use super::class::Class;
@@ -104,7 +105,22 @@ impl Answer {
             .is_some_and(|value| value.contains("html"));
         says || self.body.trim_ascii_start().first() == Some(&b'<')
     }
+
+    /// The wait that a server asks for which has had enough.
+    pub(super) fn asked_wait(&self) -> Option<Duration> {
+        if !matches!(self.status, 429 | 503) {
+            return None;
+        }
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        let seconds: u64 = text.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    }
 }
+
+/// Tries of a request that the server puts off with `retry-after`.
+const TRIES: u32 = 6;
+/// Longest wait that a server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Client for REST requests to one site.
 #[derive(Clone)]
@@ -112,6 +128,9 @@ pub(super) struct Http {
     client: Client,
     limit: usize,
     counters: Counters,
+    /// When the server wants the next request: a limit on requests is everybody's, so all of them wait
+    /// when one is told to.
+    not_before: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Http {
@@ -128,11 +147,13 @@ impl Http {
             .redirect(Policy::none())
             .connect_timeout(timeouts.connect)
             .build()?;
-        Ok(Self { client, limit, counters })
+        Ok(Self { client, limit, counters, not_before: Arc::default() })
     }
 
-    /// Sends a `GET` and reads the whole answer within `limit`. `what` names the request in errors. Spaces of the query become `%20`, as Qlik's
-    /// own clients send them.
+    /// Sends a `GET` and reads the whole answer within `limit`. `what` names the request in errors.
+    /// Spaces of the query become `%20`, as Qlik's own clients send them. A server that has had enough
+    /// (429, or 503, with `retry-after`) is asked again when it wants to be, a few times; the waits do
+    /// not count towards `limit`.
     pub(super) async fn get(
         &self,
         what: &str,
@@ -147,7 +168,9 @@ impl Http {
                 body.extend_from_slice(piece);
             })
             .await?;
-        answer.body = body;
+        if answer.body.is_empty() {
+            answer.body = body;
+        }
         Ok(answer)
     }
 
@@ -167,20 +190,63 @@ impl Http {
             .collect();
         let url =
             if query.is_empty() { url.to_owned() } else { format!("{url}?{}", query.join("&")) };
+        let mut tries = 1;
+        loop {
+            self.wait_for_turn().await;
+            let answer = self.get_once(what, &url, headers.clone(), limit, each).await?;
+            let Some(wait) = answer.asked_wait().filter(|_| tries < TRIES) else {
+                return Ok(answer);
+            };
+            tracing::debug!(
+                what,
+                status = answer.status,
+                ?wait,
+                "the site wants to be asked later"
+            );
+            self.put_off(wait);
+            tries += 1;
+        }
+    }
+
+    /// One try. The body of an answer that puts the request off is kept, not handed over: another answer
+    /// may follow.
+    async fn get_once(
+        &self,
+        what: &str,
+        url: &str,
+        headers: HeaderMap,
+        limit: Duration,
+        each: &mut (dyn FnMut(u16, &[u8]) + Send),
+    ) -> Result<Answer, RestError> {
         self.counters.rest_request(what);
         let request = self.client.get(url).headers(headers).timeout(limit);
         let failed = |error| rest_error(what, error);
         let mut response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut length = 0_usize;
+        let (mut length, mut body) = (0_usize, Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             length = length.saturating_add(chunk.len());
             if length > self.limit {
                 return Err(RestError::TooLarge { what: what.to_owned(), limit: self.limit });
             }
-            each(status, &chunk);
+            match status {
+                429 | 503 => body.extend_from_slice(&chunk),
+                _ => each(status, &chunk),
+            }
         }
-        Ok(Answer { status, headers, body: Vec::new() })
+        Ok(Answer { status, headers, body })
+    }
+
+    async fn wait_for_turn(&self) {
+        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(not_before) = not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
+    }
+
+    fn put_off(&self, wait: Duration) {
+        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        *not_before = (*not_before).max(Some(Instant::now() + wait));
     }
 }
 

@@ -34,10 +34,15 @@ pub enum LoginError {
     #[error("cannot sign in at the virtual proxy of `{}`", name::HOST_PORT)]
     Request(#[source] RestError),
     /// The proxy says no.
-    #[error("the virtual proxy refused the sign-in with HTTP {status}: {}", explain_status(*.status))]
+    #[error(
+        "the virtual proxy refused the sign-in by `{setting}` with HTTP {status}: {}",
+        explain_status(*.status)
+    )]
     Status {
         /// HTTP status.
         status: u16,
+        /// Setting that signs in.
+        setting: &'static str,
     },
     /// A credential has characters that a header cannot carry.
     #[error("`{setting}` cannot be sent in a header")]
@@ -53,7 +58,7 @@ impl LoginError {
     pub fn class(&self) -> Class {
         match self {
             Self::Request(error) => error.class(),
-            Self::Status { status } => match class_of_status(*status) {
+            Self::Status { status, .. } => match class_of_status(*status) {
                 Class::Later => Class::Later,
                 _ => Class::Setup,
             },
@@ -180,7 +185,7 @@ impl Login {
                 self.exchange(headers).await
             }
             Auth::Cookie(cookie) => {
-                headers.insert(COOKIE, value(cookie.expose_secret().trim(), name::TOKEN)?);
+                headers.insert(COOKIE, value(cookie.expose_secret().trim(), name::SESSION_COOKIE)?);
                 let (_, token) = self.exchange(headers.clone()).await?;
                 Ok((headers, token))
             }
@@ -215,7 +220,9 @@ impl Login {
                 // An older server, or a user who may not ask the repository: both can be signed in.
                 200..=299 | 404 => {}
                 403 if cookie.is_some() || csrf_token.is_some() => {}
-                status => return Err(LoginError::Status { status }),
+                status => {
+                    return Err(LoginError::Status { status, setting: self.auth.setting() });
+                }
             }
             if cookie.is_some() || csrf_token.is_some() {
                 break;

@@ -4,13 +4,14 @@
 //! Everything else lies below it, each file on those before it:
 //!
 //! * [`settings`]: how to reach a site, checked as a whole before anything is contacted.
-//! * `address`, `pem`, [`certificate`], `verifier`, [`tls`]: URLs and TLS.
+//! * `address`, `pem`, `legacy_key`, [`certificate`], `verifier`, [`tls`]: URLs and TLS.
 //! * `transport` (one websocket), `rpc` (messages), `notification`,
 //!   `call_error`, `session` (one engine session).
 //! * `http`, `login` (who we are), `engine` (one method per engine method).
 //! * `crawl` and `progress` (one app's objects), `data_model`, `qrs`, `cloud`, `inventory` (the
 //!   site's apps).
-//! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`.
+//! * `limiter` (how many sessions at a time), `read` (one app, with retries), `site`,
+//!   `probe` (what only `check` asks).
 //!
 //! Nothing in here knows of events or of Kafka.
 
@@ -27,11 +28,13 @@ mod engine;
 mod feed;
 mod http;
 mod inventory;
+mod legacy_key;
 mod limiter;
 mod login;
 pub mod model;
 mod notification;
 mod pem;
+mod probe;
 mod progress;
 mod qrs;
 mod read;
@@ -52,6 +55,7 @@ pub use http::RestError;
 pub use login::LoginError;
 pub use notification::Refusal;
 pub use pem::PemError;
+pub use probe::Peer;
 pub use read::{AppError, AppFailure, ReadLimits};
 pub use rpc::EngineError;
 pub use settings::Settings;

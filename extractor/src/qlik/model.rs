@@ -90,6 +90,9 @@ pub struct AppContent {
     pub connections: Vec<Value>,
     /// `qLineage` of `GetLineage`; empty when not allowed.
     pub lineage: Vec<Value>,
+    /// The last reload as a tenant of Qlik Cloud tells it (`{reloadId, statements[{type, connection,
+    /// tableName, …}], includeFiles[]}`); `Null` elsewhere.
+    pub reload: Value,
     /// The `LoadModel` object's properties; `Null` when the app has none.
     pub load_model: Value,
     /// Objects that exist and could not be read: what was published of them must stay as it is.

@@ -2,8 +2,10 @@
 
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer};
 use secrecy::{ExposeSecret, SecretString};
+
+use super::legacy_key;
 
 /// Characters of base64 in one line of a PEM block (RFC 7468).
 const LINE: usize = 64;
@@ -29,9 +31,9 @@ pub enum PemError {
     /// The key is encrypted, and not with this password.
     #[error("cannot be decrypted with the password")]
     PasswordWrong,
-    /// The key is encrypted in a way that is not understood (RFC 1421 headers, PKCS#12 schemes).
+    /// The key is encrypted in a way that is not understood (PKCS#12 schemes, ciphers of long ago).
     #[error(
-        "is encrypted in an old way; convert it with \
+        "is encrypted in a way that is not supported; convert it with \
          `openssl pkcs8 -topk8 -v2 aes-256-cbc -in client_key.pem -out new_key.pem`"
     )]
     OldEncryption,
@@ -41,8 +43,8 @@ pub enum PemError {
 struct Block {
     label: String,
     base64: String,
-    /// Whether it has RFC 1421 headers (`Proc-Type: 4,ENCRYPTED`).
-    headers: bool,
+    /// Cipher and initialisation vector of its RFC 1421 headers (`Proc-Type: 4,ENCRYPTED`).
+    encryption: Option<(String, String)>,
 }
 
 /// All certificates of a text, in order.
@@ -62,7 +64,7 @@ pub(super) fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, P
     Ok(certificates)
 }
 
-/// The first private key of a text: PKCS#1, PKCS#8, encrypted PKCS#8 or SEC1.
+/// The first private key of a text: PKCS#1, PKCS#8 or SEC1, encrypted or not.
 pub(super) fn private_key(
     text: &SecretString,
     password: Option<&SecretString>,
@@ -72,8 +74,9 @@ pub(super) fn private_key(
     else {
         return Err(if looks_like_path(text) { PemError::Path } else { PemError::NoKey });
     };
-    if block.headers {
-        return Err(PemError::OldEncryption);
+    if let Some((cipher, iv)) = &block.encryption {
+        let password = password.ok_or(PemError::PasswordMissing)?;
+        return block.decrypt_traditional(cipher, iv, password);
     }
     if block.label != "ENCRYPTED PRIVATE KEY" {
         let pem = block.to_pem(&block.label);
@@ -96,6 +99,26 @@ pub(super) fn private_key(
 }
 
 impl Block {
+    fn decrypt_traditional(
+        &self,
+        cipher: &str,
+        iv: &str,
+        password: &SecretString,
+    ) -> Result<PrivateKeyDer<'static>, PemError> {
+        let damaged = |_| PemError::Damaged("private key");
+        // Only base64 is decoded here; what is in it is still encrypted.
+        let pem = self.to_pem("RSA PRIVATE KEY");
+        let encrypted = PrivatePkcs1KeyDer::from_pem_slice(pem.as_bytes()).map_err(damaged)?;
+        let encrypted = encrypted.secret_pkcs1_der();
+        let key = legacy_key::decrypt(cipher, iv, encrypted, password.expose_secret())?;
+        match self.label.as_str() {
+            "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(key.into())),
+            "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(key.into())),
+            "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(key.into())),
+            _ => Err(PemError::OldEncryption),
+        }
+    }
+
     /// The block in the form that parsers want.
     fn to_pem(&self, label: &str) -> String {
         let mut pem = format!("-----BEGIN {label}-----\n");
@@ -119,10 +142,15 @@ fn blocks(text: &str) -> Vec<Block> {
         let Some((label, after)) = after.split_once("-----") else { break };
         let Some((body, after)) = after.split_once("-----END ") else { break };
         rest = after;
+        let headers = legacy_key::split_headers(body);
+        let (content, encryption) = match headers {
+            Some((cipher, iv, content)) => (content, Some((cipher.to_owned(), iv.to_owned()))),
+            None => (body, None),
+        };
         blocks.push(Block {
             label: label.trim().to_owned(),
-            base64: body.chars().filter(|character| !character.is_whitespace()).collect(),
-            headers: body.contains(':'),
+            base64: content.chars().filter(|character| !character.is_whitespace()).collect(),
+            encryption,
         });
     }
     blocks
@@ -170,6 +198,85 @@ Qvp9Lub09nKQYmvgeDvsVAPJcJ+hRANCAAQkyg+MXUmVttr+NghYoLpDkVEt8srp
 HvVF+kXdH9nswLVNm7rsAtYBAOASshjrRU6xDYv7q/hU66f5hyQbEA5g
 -----END PRIVATE KEY-----
 ";
+
+    /// The same key as SEC1, and as OpenSSL encrypts it in its traditional way.
+    const SEC1: &str = "-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIEmbEFn0P6xRhKuBykL6fS7m9PZykGJr4Hg77FQDyXCfoAoGCCqGSM49
+AwEHoUQDQgAEJMoPjF1Jlbba/jYIWKC6Q5FRLfLK6R71RfpF3R/Z7MC1TZu67ALW
+AQDgErIY60VOsQ2L+6v4VOun+YckGxAOYA==
+-----END EC PRIVATE KEY-----
+";
+    const TRADITIONAL: [&str; 5] = [
+        "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-128-CBC,6C202D1DC02FEAFFE09AFCC37C08CE52
+
+xdA38zD0ZpS64bxKpsVkjuy/HkNDpeP9DPwjNhcd6l/9NPgZXa3y6MbNdQ0Q9zMk
+y4BrsC626j8lACwe4RQrmZmXLoav4SUc7rzh12/njTV9anvVQzDMntgkYwbJr08v
+MSLig8BTfdhiPewpLn65z6h2cidO9+VTzPQabRBpyjU=
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-192-CBC,DFD8A7B846A823DCBCB4DF714FC6877C
+
+pBEhYoBI1maekQQJkmiRTyCogJuPOvwohjTYI6M/2QmkAV5u3aiAnHa008vR9Rfq
+lPcYRZKwtBQ929OeRi8qdI8V41P8chEqQnCOPoQ0Q7r3DJ4vHJCZ3ZpZ0+GWcGHB
+WuKdVYyt6XlBVsedYm9B+eW6Btvv4YpzHVTmFIskAfo=
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-256-CBC,89D9AE6E73388D6339DCD3AD626C6BC0
+
+bxABzQrwIqqPOABsKr/WhX9o2hTEmL+m70bTBEB4xruiS/uE6FxKjHs02AwJ9/Xy
+UEbzMdt4h+xgrTKsAy/ppPV7AHez85fhwjRdxquGWFkxzkJsru0QoQnl+0svGpxh
+1AUHLsnZ35E5DMzulH3+Iu7mCQA0UMH7xAp9gYCsi70=
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: DES-EDE3-CBC,B8A821C772DA3C57
+
+lFdsR/ud5PwFS2yVEZgkwhpeYhYAZ/ywV44wzTEtDB3AGi59lhg8BSGR5038Hv/Y
+2ajTjt/n0204Y3Da0FCxa26XqJB7BXN2/qUoQ71erJBpdGk7Ro3ej+zgDLyDpvpj
+KO+3Wif3WSVlcggjtzNGPkAhLaQAEIVoi5X5jd5kODo=
+-----END EC PRIVATE KEY-----
+",
+        "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: DES-CBC,AD2E6D81973D71A4
+
+aIt1sZ5mdjaUCVTRoDSGx86vtUQ6cQeyR+gCLJs5optqn0119G9anYqRpVyh2NWd
+Pm1Jr8Bqn9t297CzDN/WYo50Ub6p9nbNYutNQBfhiu2RvH8u5CexuY/Vv4xeTJf9
++r7TXiTamWEAlE/uKWJYPcCDy6sbSLMXzEWaXDv78/Y=
+-----END EC PRIVATE KEY-----
+",
+    ];
+    const CAMELLIA: &str = "-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: CAMELLIA-256-CBC,2430F45C65AF74D1529C9CA48D9593DF
+
+gnURez4p271h18YbG68960tCF1s21nkQFnNdX+fkSuHgbx4xOTRvJ8KA8/ObqDQg
+zqEZNCvojBcgiwnbxtnc8e3y9gbEG73rdmxErK35j+gDQRevxckkunKn8wcUIQAX
+Lw7s7Iish05gpNrDTJNjELgpOW+rKnwGcjH22WxRRKE=
+-----END EC PRIVATE KEY-----
+";
+
+    #[test]
+    fn traditionally_encrypted_keys_need_their_password() {
+        let plain = private_key(&SEC1.into(), None).unwrap();
+        let (right, wrong) = (SecretString::from("secret"), SecretString::from("public"));
+        for encrypted in TRADITIONAL {
+            check_forms(encrypted, |text| {
+                private_key(&text.into(), Some(&right)).is_ok_and(|key| key == plain)
+            });
+            let read = |password| private_key(&encrypted.into(), password);
+            assert_eq!(read(Some(&wrong)), Err(PemError::PasswordWrong));
+            assert_eq!(read(None), Err(PemError::PasswordMissing));
+        }
+        assert_eq!(private_key(&CAMELLIA.into(), Some(&right)), Err(PemError::OldEncryption));
+    }
 
     #[test]
     fn encrypted_keys_need_their_password() {
@@ -235,7 +342,7 @@ HvVF+kXdH9nswLVNm7rsAtYBAOASshjrRU6xDYv7q/hU66f5hyQbEA5g
             (
                 "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\
                  \nMAA=\n-----END RSA PRIVATE KEY-----",
-                PemError::OldEncryption,
+                PemError::PasswordMissing,
             ),
         ] {
             assert_eq!(private_key(&text.into(), None), Err(error), "{text}");

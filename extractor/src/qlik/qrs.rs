@@ -3,6 +3,8 @@
 //! `…/full` takes neither `skip` nor `take` and may be cut at a limit of the server without a word, so
 //! its length is compared with `…/count`, and what is missing is asked for by id.
 
+mod scripts;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -97,6 +99,23 @@ impl User {
     }
 }
 
+/// An entry with an id.
+trait Identified {
+    fn id(&self) -> Option<&str>;
+}
+
+impl Identified for App {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+}
+
+impl Identified for User {
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
 /// What was read, and how many entries could not be understood.
 #[derive(Debug)]
 pub(super) struct Read<T> {
@@ -124,6 +143,14 @@ impl Repository {
         let about: Value = self.get_json(login, "/qrs/about", &[]).await?;
         let version = about.get("buildVersion").and_then(Value::as_str);
         Ok(version.unwrap_or("unknown").to_owned())
+    }
+
+    /// Asks for changes of apps since now, to see whether the change feed is there.
+    pub(super) async fn probe_changes(&self, login: &Login) -> Result<(), RestError> {
+        let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000Z");
+        let path = format!("/qrs/notification/changes?since={since}&types=App");
+        let _: Vec<serde::de::IgnoredAny> = self.get_json(login, &path, &[]).await?;
+        Ok(())
     }
 
     /// All apps that the user may see. `wanted` are the ids that matter when the server cuts its answer.
@@ -174,21 +201,16 @@ impl Repository {
         Ok(users)
     }
 
-    async fn by_ids<T: DeserializeOwned + Send>(
+    /// The entries with these ids that the user may see.
+    async fn by_ids<T: DeserializeOwned + Identified + Send>(
         &self,
         login: &Login,
         entity: &str,
         ids: &[String],
     ) -> Result<Read<T>, RestError> {
-        let filters: Vec<String> = ids
-            .chunks(IDS)
-            .map(|ids| {
-                let terms: Vec<String> = ids.iter().map(|id| format!("id eq {id}")).collect();
-                terms.join(" or ")
-            })
-            .collect();
-        stream::iter(filters)
-            .map(|filter| async move { self.full(login, entity, Some(&filter)).await })
+        let pieces: Vec<&[String]> = ids.chunks(IDS).collect();
+        stream::iter(pieces)
+            .map(|ids| self.piece(login, entity, ids))
             .buffered(PARALLEL)
             .try_fold(Read { entries: Vec::new(), damaged: 0 }, |mut all, read| async move {
                 all.entries.extend(read.entries);
@@ -196,6 +218,31 @@ impl Repository {
                 Ok(all)
             })
             .await
+    }
+
+    /// The entries with these few ids. The server may cut this answer as well, so what is missing is
+    /// asked for again as long as something comes.
+    async fn piece<T: DeserializeOwned + Identified + Send>(
+        &self,
+        login: &Login,
+        entity: &str,
+        ids: &[String],
+    ) -> Result<Read<T>, RestError> {
+        let mut all = Read { entries: Vec::new(), damaged: 0 };
+        let mut missing: Vec<&String> = ids.iter().collect();
+        while !missing.is_empty() {
+            let terms: Vec<String> = missing.iter().map(|id| format!("id eq {id}")).collect();
+            let read: Read<T> = self.full(login, entity, Some(&terms.join(" or "))).await?;
+            let before = missing.len();
+            missing.retain(|id| !read.entries.iter().any(|entry| entry.id() == Some(id.as_str())));
+            all.entries.extend(read.entries);
+            all.damaged += read.damaged;
+            if missing.len() == before {
+                // They are gone, or the user may not see them.
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// Records are read one by one as they arrive: a site has thousands.
@@ -282,7 +329,9 @@ impl Repository {
         let mut body = Vec::new();
         let mut answer =
             self.answer(login, path, query, &mut |piece| body.extend_from_slice(piece)).await?;
-        answer.body = body;
+        if answer.body.is_empty() {
+            answer.body = body;
+        }
         Ok(answer)
     }
 
@@ -317,7 +366,10 @@ impl Repository {
         })?;
         let mut headers = credentials.rest_headers();
         headers.insert(XRF_HEADER, HeaderValue::from_static(XRF_KEY));
-        let mut query = vec![("xrfkey", XRF_KEY)];
+        // A path may bring parameters of its own.
+        let (path, own) = path.split_once('?').unwrap_or((path, ""));
+        let own = own.split('&').filter_map(|pair| pair.split_once('='));
+        let mut query: Vec<(&str, &str)> = [("xrfkey", XRF_KEY)].into_iter().chain(own).collect();
         query.extend(parameters);
         let url = self.address.rest(path);
         // What a refusal says is not for `each`, which may be asked again.

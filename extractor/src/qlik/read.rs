@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::call_error::{CallError, SessionError};
 use super::class::{Class, chain};
+use super::cloud::Tenant;
 use super::crawl::{CrawlError, crawl};
 use super::data_model::{self, Metadata, Tables};
 use super::engine::{Engine, Mode};
@@ -144,8 +145,22 @@ async fn read(site: &Inner, app: &AppEntry, deadline: Duration) -> Result<AppCon
         if let DataModelSource::Unreadable { reason, .. } = &content.data_model {
             content.notices.push(format!("the data model could not be read: {reason}"));
         }
+        if let Some(tenant) = &site.tenant {
+            read_reload(site, tenant, &app.id, &mut content).await;
+        }
     }
     Ok(content)
+}
+
+/// What a tenant tells of the last reload; without it the app is complete all the same.
+async fn read_reload(site: &Inner, tenant: &Tenant, app: &str, content: &mut AppContent) {
+    match tenant.last_reload(&site.login, app).await {
+        Ok(reload) => content.reload = reload.unwrap_or_default(),
+        Err(error) if matches!(error.class(), Class::Denied | Class::Missing) => {}
+        Err(error) => content
+            .notices
+            .push(format!("what the last reload read and wrote is not known: {}", chain(&error))),
+    }
 }
 
 async fn read_objects(

@@ -31,6 +31,10 @@ pub mod name {
     pub const USER_ID: &str = "source.serviceConnection.config.userId";
     /// Bearer token.
     pub const TOKEN: &str = "source.serviceConnection.config.token";
+    /// Kinds of spaces.
+    pub const SPACE_TYPES: &str = "source.serviceConnection.config.spaceTypes";
+    /// Session cookie.
+    pub const SESSION_COOKIE: &str = "extractor.sessionCookie";
     /// Header of header authentication.
     pub const USER_HEADER: &str = "extractor.userHeader";
     /// Whether server certificates are verified at all.
@@ -68,6 +72,10 @@ pub struct Settings {
     pub root_certificates: Option<String>,
     /// What is verified of server certificates.
     pub verification: tls::Verification,
+    /// Qlik Cloud: the kinds of spaces whose apps are listed.
+    pub spaces: Vec<SpaceKind>,
+    /// Whether anybody wants to know names and addresses of owners: on Qlik Cloud that is a request each.
+    pub owners: bool,
     /// Time limits.
     pub timeouts: Timeouts,
     /// Bounds on what is asked of the site and kept of its answers.
@@ -120,6 +128,54 @@ pub enum Auth {
     Bearer(SecretString),
     /// Nothing: Qlik Sense Desktop, or an engine behind something that signs in for us.
     None,
+}
+
+/// Kind of a space of Qlik Cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceKind {
+    /// Apps are published to it.
+    Managed,
+    /// Apps are made together in it.
+    Shared,
+    /// A user's own; it has no record, its apps have no space.
+    Personal,
+    /// Connections and files.
+    Data,
+}
+
+impl SpaceKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Managed, Self::Shared, Self::Personal, Self::Data];
+
+    /// The name as OpenMetadata's `spaceTypes` has it; Qlik's own is the same in small letters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Managed => "Managed",
+            Self::Shared => "Shared",
+            Self::Personal => "Personal",
+            Self::Data => "Data",
+        }
+    }
+
+    /// The kind of a name, in whatever case.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+impl Auth {
+    /// The setting that says who we are.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Certificate { .. } | Self::None => name::CLIENT_CERTIFICATE,
+            Self::Jwt(_) | Self::Bearer(_) => name::TOKEN,
+            Self::Header { .. } => name::USER_HEADER,
+            Self::Cookie(_) => name::SESSION_COOKIE,
+        }
+    }
 }
 
 /// Time limits.
@@ -215,6 +271,8 @@ impl Settings {
             auth,
             root_certificates: None,
             verification: tls::Verification::Full,
+            spaces: SpaceKind::ALL.to_vec(),
+            owners: true,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
         }
@@ -288,7 +346,7 @@ impl Settings {
                 }
             }
             Auth::Jwt(token) | Auth::Bearer(token) => check_header_value(name::TOKEN, token, add),
-            Auth::Cookie(cookie) => check_header_value(name::TOKEN, cookie, add),
+            Auth::Cookie(cookie) => check_header_value(name::SESSION_COOKIE, cookie, add),
             Auth::Header { name: header, value } => {
                 if reqwest::header::HeaderName::try_from(header.as_str()).is_err() {
                     add(name::USER_HEADER, format!("`{header}` is not the name of a header"));

@@ -89,7 +89,7 @@ pub(super) struct Inner {
     transport: Transport,
     repository: Option<qrs::Repository>,
     /// Qlik Cloud: lists apps instead of engine and repository.
-    tenant: Option<Tenant>,
+    pub(super) tenant: Option<Tenant>,
     counters: Counters,
 }
 
@@ -127,7 +127,7 @@ impl Site {
             .map_err(|message| problem(name::REPOSITORY_URL, message))?
             .map(|address| qrs::Repository::new(http.clone(), address, timeouts.list()));
         let tenant = matches!(settings.auth, Auth::Bearer(_))
-            .then(|| Tenant::new(http.clone(), address.clone(), timeouts.request, timeouts.retry));
+            .then(|| Tenant::new(http.clone(), address.clone(), &settings));
         let login =
             Login::new(settings.auth.clone(), address.clone(), http.clone(), timeouts.connect);
         let transport = Transport {
@@ -188,6 +188,27 @@ impl Site {
         read::read_app(&self.inner, app, limits).await
     }
 
+    /// Log of an app's last reload; `None` when there is none, no repository, or it refuses.
+    pub async fn script_log(&self, app: &AppEntry) -> Option<String> {
+        let repository = self.inner.repository.as_ref()?;
+        let read = repository.script_log(&self.inner.login, &app.id, app.last_reload_at).await;
+        read.unwrap_or_else(|error| {
+            tracing::debug!(app = app.id, error = %chain(&error), "no script log");
+            None
+        })
+    }
+
+    /// The site's data connections as `GetConnections` gives them, from the repository; none when
+    /// there is no repository or it refuses.
+    pub async fn data_connections(&self) -> Vec<serde_json::Value> {
+        let Some(repository) = &self.inner.repository else { return Vec::new() };
+        let read = repository.data_connections(&self.inner.login).await;
+        read.unwrap_or_else(|error| {
+            tracing::debug!(error = %chain(&error), "no data connections of the repository");
+            Vec::new()
+        })
+    }
+
     /// Connects to the engine and asks its version (`None`: too old to say). For `check`.
     ///
     /// # Errors
@@ -232,6 +253,30 @@ impl Site {
             Some(None) => DataModels::OpenWithData,
             None => DataModels::NotKnown,
         })
+    }
+
+    /// How the engine is reached.
+    pub(super) fn transport(&self) -> (&Transport, &Address) {
+        (&self.inner.transport, &self.inner.address)
+    }
+
+    /// The repository, where there is one to ask.
+    pub(super) fn repository(&self) -> Option<&qrs::Repository> {
+        self.inner.repository.as_ref()
+    }
+
+    /// Who we are.
+    pub(super) fn login(&self) -> &Login {
+        &self.inner.login
+    }
+
+    /// Opens a session for no app in particular and closes it.
+    pub(super) async fn open_and_close(&self) -> Result<(), Error> {
+        let permit = self.inner.limiter.acquire().await;
+        let open = self.inner.open_session(None).await?;
+        self.inner.close_session(open, None).await;
+        drop(permit);
+        Ok(())
     }
 
     /// Engine sessions that are used at a time now: fewer than the setting after the site refused one.

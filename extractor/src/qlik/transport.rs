@@ -211,7 +211,7 @@ impl Transport {
         }
     }
 
-    async fn open_stream(
+    pub(super) async fn open_stream(
         &self,
         address: &Address,
     ) -> Result<MaybeTlsStream<TcpStream>, ConnectError> {

@@ -48,6 +48,30 @@ impl Log {
         self.complete
     }
 
+    /// Whether the log is one of this script: of the lines that a reload does not change (without
+    /// `$(…)`), at least seven in ten read the same. After an edit the numbers mean other lines.
+    pub(crate) fn is_of(&self, script: &str) -> bool {
+        let squeeze = |text: &str| {
+            let text: String = text.chars().filter(|each| !each.is_whitespace()).collect();
+            text.trim_end_matches(';').to_owned()
+        };
+        let lines: Vec<&str> = script.lines().collect();
+        let (mut same, mut compared) = (0_usize, 0_usize);
+        for (number, text) in &self.entries {
+            let index = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
+            let written = squeeze(index.and_then(|at| lines.get(at)).copied().unwrap_or_default());
+            let logged = squeeze(text);
+            if logged.is_empty() || written.contains("$(") || logged.contains("***") {
+                continue;
+            }
+            compared += 1;
+            let is_same = !written.is_empty()
+                && (written.starts_with(&logged) || logged.starts_with(&written));
+            same += usize::from(is_same);
+        }
+        compared == 0 || same * 10 >= compared * 7
+    }
+
     /// Whether a statement of these lines was executed.
     pub(crate) fn executed(&self, first: u32, last: u32) -> bool {
         first <= last && self.by_line.range(first..=last).next().is_some()
@@ -143,6 +167,19 @@ mod tests {
             ]
         );
         assert_eq!(log.texts(3, 3), ["LET vYear = 2016"]);
+    }
+
+    #[test]
+    fn a_log_of_another_script_is_told() {
+        let log = "2016-05-23 10:00:00 0001 LET v = 1\n2016-05-23 10:00:00 0002 LOAD a\n\
+            2016-05-23 10:00:00 0003 FROM x_1.qvd (qvd)\n2016-05-23 10:00:01 0004 DROP TABLE t";
+        let check = |script: &str, expected: bool| {
+            assert_eq!(Log::read(log).is_of(script), expected, "{script}");
+        };
+        check("LET v = 1;\r\n  LOAD  a\r\nFROM x_$(v).qvd (qvd);\r\nDROP TABLE t;", true);
+        check("LET v = 1;\n\nLOAD a\nFROM x_$(v).qvd (qvd);\nDROP TABLE t;", false);
+        check("", false);
+        assert!(Log::read("").is_of("LOAD 1;"));
     }
 
     #[test]

@@ -32,7 +32,14 @@ pub use outcome::{
     Resolution, Source, SourceUse, Status, Store, Table,
 };
 pub use paths::{Connections, DataConnection, Normalised};
+pub(crate) use paths::{format_of, glob};
 pub use report::{
     Chain, ChainTable, Context, Edge, End, Report, Script, analyse, analyse_one, analyse_one_with,
     analyse_with,
 };
+
+/// Whether a script log is one of this script as it is now.
+#[must_use]
+pub fn is_log_of(log: &str, script: &str) -> bool {
+    log::Log::read(log).is_of(script)
+}

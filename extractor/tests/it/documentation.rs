@@ -61,6 +61,21 @@ fn examples_in_the_documentation_load() {
     assert!(loaded >= 1, "no YAML in the documentation");
 }
 
+/// The configuration in the manifests for Kubernetes is one.
+#[test]
+fn the_manifests_hold_a_configuration() {
+    let path = root().join("docs/kubernetes/qlik-metadata.yaml");
+    let text = fs::read_to_string(path).expect("manifests");
+    let block = text.split("  config.yaml: |\n").nth(1).expect("a configuration");
+    let block = block.split("\n---").next().expect("an end");
+    let text: String = block
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
+        .collect();
+    config::parse(&text, &overrides(), Needs::SiteAndKafka)
+        .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+}
+
 /// Every setting that the configuration knows has a row in its documentation.
 #[test]
 fn every_setting_is_documented() {

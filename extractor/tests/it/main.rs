@@ -1,4 +1,5 @@
 //! Integration tests of the extractor.
 
 mod documentation;
+mod page;
 mod qlik;

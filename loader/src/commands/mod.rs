@@ -27,8 +27,8 @@ use crate::{
     config::{self, Settings},
     error_text,
     report::{Report, Tally},
-    runtime::{admin, shutdown, telemetry},
-    sink::{Fatal, Inventory},
+    runtime::{admin, progress, shutdown, telemetry},
+    sink::{Fatal, Inventory, Watcher},
     source,
 };
 
@@ -44,6 +44,16 @@ pub trait Catalogue {
     fn connect(
         &self,
         settings: &Settings,
+    ) -> impl Future<Output = Result<Self::Sink, Fatal>> + Send;
+
+    /// Connects to look: nothing is ever written, and `watcher` is told what would have been.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    fn look(
+        &self,
+        settings: &Settings,
+        watcher: Watcher,
     ) -> impl Future<Output = Result<Self::Sink, Fatal>> + Send;
 
     /// One line about the server, for `check`; changes nothing there.
@@ -89,19 +99,27 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
         Command::Check => check(&settings, catalogue).await,
         Command::Replay(args) => {
             let what = Replay { from: args.from, topics: args.topics, keys: args.key };
-            let dry_run = args.dry_run;
-            let work = async |tally: &Arc<Tally>| match dry_run {
-                true => replay(&settings, Arc::new(output::DryRun), what, tally, &shutdown).await,
-                false => match context.connect().await? {
-                    Some(sink) => replay(&settings, sink, what, tally, &shutdown).await,
-                    None => Ok(stopped(tally)),
-                },
+            let (dry_run, json) = (args.dry_run, args.json);
+            let work = async |tally: &Arc<Tally>| {
+                let sink = match dry_run {
+                    true => context.look(output::planned(json)).await?,
+                    false => context.connect().await?,
+                };
+                let Some(sink) = sink else { return Ok(stopped(tally)) };
+                if dry_run {
+                    return replay(&looking(&settings), sink, what, tally, &shutdown).await;
+                }
+                replay(&settings, sink, what, tally, &shutdown).await
             };
-            context.reported(Tally::new("replay", &settings.service), args.report, work).await
+            context.reported(Tally::new("replay", &settings.service), true, args.report, work).await
         }
         Command::Reconcile(args) => {
             let how = Reconcile { dry_run: args.dry_run, allow_deletions: args.allow_deletions };
-            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+            let connected = async || match how.dry_run {
+                true => context.look(Arc::new(|_| {})).await,
+                false => context.connect().await,
+            };
+            let work = async |tally: &Arc<Tally>| match connected().await? {
                 Some(sink) => {
                     let ended = reconcile(&settings, sink, how, tally, &shutdown).await?;
                     output::strays(&ended);
@@ -109,10 +127,12 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 }
                 None => Ok(stopped(tally)),
             };
-            context.reported(Tally::new("reconcile", &settings.service), args.report, work).await
+            context
+                .reported(Tally::new("reconcile", &settings.service), true, args.report, work)
+                .await
         }
         Command::Unresolved(args) => {
-            let work = async |tally: &Arc<Tally>| match context.connect().await? {
+            let work = async |tally: &Arc<Tally>| match context.look(Arc::new(|_| {})).await? {
                 Some(sink) => {
                     let ended = unresolved(&settings, sink, tally, &shutdown).await?;
                     output::unresolved(&ended, args.json);
@@ -121,7 +141,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 None => Ok(stopped(tally)),
             };
             let tally = Tally::new("unresolved", &settings.service).listing_all();
-            context.reported(tally, args.report, work).await
+            context.reported(tally, true, args.report, work).await
         }
         Command::DeadLetters(DeadLettersCommand::List { all, json }) => {
             output::letters(&list(&settings, all, &shutdown).await?, json);
@@ -137,7 +157,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
                 None => Ok(stopped(tally)),
             };
             let tally = Tally::new("dead-letters retry", &settings.service);
-            context.reported(tally, report, work).await
+            context.reported(tally, true, report, work).await
         }
         Command::Completions { .. } => Ok(0),
     }
@@ -161,7 +181,8 @@ impl<C: Catalogue> Context<'_, C> {
                 None => Ok(stopped(tally)),
             }
         };
-        self.reported(Tally::new("run", &self.settings.service), args.report, work).await
+        self.reported(Tally::new("run", &self.settings.service), args.until_end, args.report, work)
+            .await
     }
 
     /// Connects to the catalogue; `None` when a signal came first.
@@ -173,17 +194,30 @@ impl<C: Catalogue> Context<'_, C> {
         }
     }
 
+    /// Connects to the catalogue to look only; `None` when a signal came first.
+    async fn look(&self, watcher: Watcher) -> Result<Option<Arc<C::Sink>>, Fatal> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Ok(None),
+            sink = self.catalogue.look(self.settings, watcher) => Ok(Some(Arc::new(sink?))),
+        }
+    }
+
     /// Does the work, tells how it went, and writes the report whatever happened.
     async fn reported(
         &self,
         tally: Tally,
+        has_end: bool,
         path: Option<PathBuf>,
         work: impl AsyncFnOnce(&Arc<Tally>) -> Result<Report, Fatal>,
     ) -> Result<u8, Fatal> {
         let tally = Arc::new(tally);
+        // A loader that goes on for ever is not getting anywhere.
+        let progress = has_end.then(|| progress::start(&tally));
         let report = work(&tally).await.unwrap_or_else(|fatal| {
             tally.finish("failed", Some((fatal.message, fatal.exit_code)), Vec::new())
         });
+        drop(progress);
         output::error_text(&report.table());
         match &report.error {
             Some(reason) => error!(reason, exit_code = report.exit_code, "failed"),
@@ -197,6 +231,27 @@ impl<C: Catalogue> Context<'_, C> {
         }
         Ok(report.exit_code)
     }
+}
+
+/// `None` when a signal came first.
+async fn unless_stopped<T, E>(
+    shutdown: &CancellationToken,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<Option<T>, E> {
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => Ok(None),
+        answer = asked => answer.map(Some),
+    }
+}
+
+/// Settings for a pass that looks only. Whoever runs it sits in front of it.
+fn looking(settings: &Settings) -> Settings {
+    /// References are read before what refers to them; only files of other partitions come later.
+    const WAIT: Duration = Duration::from_secs(10);
+    let mut settings = settings.clone();
+    settings.flow.wait.timeout = settings.flow.wait.timeout.min(WAIT);
+    settings
 }
 
 /// The report of a command that was stopped before it began.

@@ -1,14 +1,15 @@
 //! What people and scripts see: data on standard output, conversation on standard error.
 
-use std::io::Write as _;
+use std::{fmt::Write as _, io::Write as _, sync::Arc};
 
-use schemas::json;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     dead_letters::Letter,
-    report::{Report, stage_name},
-    sink::{Change, Fatal, Item, MetadataSink, Outcome, Stage},
+    report::Report,
+    sink::{
+        Fatal, FieldChange, Item, MetadataSink, Outcome, Planned, PlannedChange, Stage, Watcher,
+    },
 };
 
 /// Data. A reader that went away (`| head`) is no error.
@@ -80,25 +81,65 @@ impl MetadataSink for Quiet {
     }
 }
 
-/// Prints what would be applied.
-#[derive(Debug)]
-pub(super) struct DryRun;
+/// Prints what would be written: a difference for each entity, or one JSON object a line.
+pub(super) fn planned(as_json: bool) -> Watcher {
+    Arc::new(move |planned| match as_json {
+        true => json_line(planned),
+        false => print(&difference(planned)),
+    })
+}
 
-impl MetadataSink for DryRun {
-    async fn apply(&self, stage: Stage, items: &[Item]) -> Result<Vec<Outcome>, Fatal> {
-        for item in items {
-            let (change, value) = match &item.change {
-                Change::Upsert(event) => ("upsert", json::readable(event)),
-                Change::Delete { .. } => ("delete", Value::Null),
-            };
-            json_line(&json!({
-                "stage": stage_name(stage),
-                "topic": item.topic.suffix(),
-                "key": item.key,
-                "change": change,
-                "value": value,
-            }));
-        }
-        Ok(items.iter().map(|_| Outcome::Unchanged).collect())
+/// `+` would be created, `~` changed, `-` removed; then the values that change, one a line.
+fn difference(planned: &Planned) -> String {
+    let Planned { kind, name, change, fields } = planned;
+    let sign = match change {
+        PlannedChange::Create => '+',
+        PlannedChange::Update => '~',
+        PlannedChange::Delete => '-',
+    };
+    let mut text = format!("{sign} {kind} {name}\n");
+    for FieldChange { field, from, to } in fields {
+        // Writing to a string cannot fail.
+        match from.is_null() {
+            true => writeln!(text, "    {field}: {}", short(to)).ok(),
+            false => writeln!(text, "    {field}: {} -> {}", short(from), short(to)).ok(),
+        };
+    }
+    text
+}
+
+/// A value on one line that a screen can hold.
+fn short(value: &Value) -> String {
+    /// Characters of a value; `--json` has all of it.
+    const MOST: usize = 200;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_are_for_people() {
+        let change = |field: &str, from, to| FieldChange { field: field.to_owned(), from, to };
+        let planned = Planned {
+            kind: "chart",
+            name: "prod.a_c1".to_owned(),
+            change: PlannedChange::Update,
+            fields: vec![
+                change("displayName", json!("Old"), json!("New")),
+                change("description", Value::Null, json!("x".repeat(500))),
+            ],
+        };
+        let text = difference(&planned);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[..2], ["~ chart prod.a_c1", "    displayName: \"Old\" -> \"New\""]);
+        assert!(lines[2].starts_with("    description: \"xxx") && lines[2].len() < 250, "{text}");
     }
 }

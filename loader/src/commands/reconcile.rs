@@ -13,7 +13,7 @@ use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{ask, output::Quiet, replay::source, run::parts};
+use super::{ask, output::Quiet, replay::source, run::parts, stopped, unless_stopped};
 use crate::{
     config::Settings,
     pipeline::{self, Observer, Parts},
@@ -46,7 +46,9 @@ pub async fn reconcile<S: Inventory>(
     tally: &Arc<Tally>,
     shutdown: &CancellationToken,
 ) -> Result<Report, Fatal> {
-    let start = all_partitions(settings).await?;
+    let Some(start) = unless_stopped(shutdown, all_partitions(settings)).await? else {
+        return Ok(stopped(tally));
+    };
     let alive = Arc::new(Mutex::new(S::Alive::default()));
     let mut report = if how.dry_run {
         read(settings, Arc::new(Quiet), &sink, &alive, start.clone(), tally, shutdown).await?
@@ -57,7 +59,8 @@ pub async fn reconcile<S: Inventory>(
         return Ok(report);
     }
     let reconciled = remove(settings, &sink, how, &alive, ends(start, &report), shutdown).await?;
-    if reconciled.refused.is_some() && !how.dry_run {
+    // A dry run says what the real one would.
+    if reconciled.refused.is_some() {
         report.exit_code = 4;
     }
     if shutdown.is_cancelled() {
@@ -82,6 +85,10 @@ async fn remove<S: Inventory>(
     let Some((_, first)) = unless_stopped(shutdown, sink.strays(&before)).await? else {
         return Ok(Reconciled::default());
     };
+    let Some((edges, stray_edges)) = unless_stopped(shutdown, sink.stray_edges(&before)).await?
+    else {
+        return Ok(Reconciled::default());
+    };
     keep(before);
     // What was written since the topics were read.
     let unseen = Arc::new(Tally::new("reconcile", &settings.service));
@@ -92,17 +99,29 @@ async fn remove<S: Inventory>(
     if later.ended != "complete" {
         return Ok(Reconciled::default());
     }
-    let Some((entities, second)) = unless_stopped(shutdown, sink.strays(&known())).await? else {
+    let now = known();
+    let Some((entities, second)) = unless_stopped(shutdown, sink.strays(&now)).await? else {
         return Ok(Reconciled::default());
     };
-    let strays: Vec<S::Stray> = second.into_iter().filter(|stray| first.contains(stray)).collect();
+    let stray_edges = stray_edges.into_iter().filter(|edge| sink.is_stray(&now, edge));
+    let stray_edges: Vec<S::Stray> = stray_edges.collect();
+    let stray_entities: Vec<S::Stray> =
+        second.into_iter().filter(|stray| first.contains(stray)).collect();
+    let max = settings.max_deleted_share;
+    let refused = refusal("entities", stray_entities.len(), entities, max)
+        .or_else(|| refusal("edges", stray_edges.len(), edges, max));
+    // Edges go first: nothing may lead to what is not there any more.
+    let strays: Vec<S::Stray> = stray_edges.into_iter().chain(stray_entities).collect();
     let mut reconciled = Reconciled {
         entities,
+        edges,
         strays: strays.iter().map(|stray| serde_json::json!(stray)).collect(),
+        refused: refused.filter(|_| !how.allow_deletions),
         ..Reconciled::default()
     };
-    reconciled.refused = refusal(strays.len(), entities, settings.max_deleted_share)
-        .filter(|_| !how.allow_deletions);
+    if let Some(refused) = &reconciled.refused {
+        warn!("{refused}");
+    }
     if how.dry_run || reconciled.refused.is_some() {
         return Ok(reconciled);
     }
@@ -116,28 +135,14 @@ async fn remove<S: Inventory>(
     Ok(reconciled)
 }
 
-/// `None` when a signal came first.
-async fn unless_stopped<T>(
-    shutdown: &CancellationToken,
-    asked: impl Future<Output = Result<T, Fatal>>,
-) -> Result<Option<T>, Fatal> {
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => Ok(None),
-        answer = asked => answer.map(Some),
-    }
-}
-
 /// Why so many may not be removed.
-fn refusal(strays: usize, entities: usize, max_share: f64) -> Option<String> {
+fn refusal(what: &str, strays: usize, all: usize, max_share: f64) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
-    let share = strays as f64 / entities.max(1) as f64;
+    let share = strays as f64 / all.max(1) as f64;
     (share > max_share).then(|| {
-        let refused = format!(
-            "{strays} of {entities} entities are in no topic, more than `loader.maxDeletedShare` ({max_share}); look at `reconcile --dry-run`, and if it is right say `--allow-deletions`"
-        );
-        warn!("{refused}");
-        refused
+        format!(
+            "{strays} of {all} {what} are in no topic, more than `loader.maxDeletedShare` ({max_share}); look at `reconcile --dry-run`, and if it is right say `--allow-deletions`"
+        )
     })
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::{ask, run::parts};
+use super::{ask, run::parts, stopped, unless_stopped};
 use crate::{
     config::Settings,
     filter::{Filter, KeyPattern},
@@ -42,7 +42,8 @@ pub async fn replay<S: MetadataSink>(
     shutdown: &CancellationToken,
 ) -> Result<Report, Fatal> {
     let topics = if what.topics.is_empty() { Topic::STATE.to_vec() } else { what.topics };
-    let start = start(settings, &topics, what.from).await?;
+    let start = start(settings, &topics, what.from);
+    let Some(start) = unless_stopped(shutdown, start).await? else { return Ok(stopped(tally)) };
     let filter = if what.keys.is_empty() { Filter::All } else { Filter::Keys(what.keys) };
     let mut report = pass(settings, sink, start, filter, tally, shutdown).await?;
     let total = report.total();

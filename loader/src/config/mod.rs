@@ -49,6 +49,8 @@ pub struct Flow {
     pub read_ahead: Amount,
     /// How long and how many events wait for what they refer to.
     pub wait: Wait,
+    /// Time until edges whose table was not in the catalogue are tried again.
+    pub revisit_interval: Duration,
     /// Time between two commits of offsets.
     pub commit_interval: Duration,
     /// How long brokers are waited for at start.

@@ -1,7 +1,7 @@
 //! The catalogue's part: `workflowConfig.openMetadataServerConfig`, the loader's options of `source:`,
 //! and what `loader:` adds.
 
-use schemas::config::{Document, Problems};
+use schemas::config::{Document, Problems, pem};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -194,17 +194,6 @@ fn tls(
     }
 }
 
-/// PEM text as it is (a literal `\n` means a line break), anything else is a path to it.
-fn pem(text: &str, key: &str, problems: &mut Problems) -> String {
-    if text.contains("-----BEGIN") {
-        return text.replace("\\n", "\n");
-    }
-    std::fs::read_to_string(text).unwrap_or_else(|error| {
-        problems.add(key, format!("is neither PEM text nor a readable file: {error}"));
-        String::new()
-    })
-}
-
 fn headers(
     headers: std::collections::BTreeMap<String, SecretString>,
     problems: &mut Problems,
@@ -250,11 +239,10 @@ fn classification(name: Option<&str>, problems: &mut Problems) -> String {
 
 fn prefixes(document: &Document, problems: &mut Problems) -> Vec<String> {
     let new = format!("{PIPELINE}.lineageInformation.dbServicePrefixes");
-    // Its name before OpenMetadata 1.8.
-    let old = format!("{PIPELINE}.dbServiceNames");
-    optional(document, &new, problems)
-        .or_else(|| optional(document, &old, problems))
-        .unwrap_or_default()
+    // Names and places that it had before OpenMetadata 1.8.
+    let old = ["lineageInformation.dbServiceNames", "dbServicePrefixes", "dbServiceNames"];
+    let old = old.map(|name| format!("{PIPELINE}.{name}"));
+    [new].iter().chain(&old).find_map(|key| optional(document, key, problems)).unwrap_or_default()
 }
 
 fn tables(own: &raw::Loader, problems: &mut Problems) -> Vec<TableMapping> {

@@ -46,6 +46,8 @@ pub struct Loader {
     pub token_grace: Option<Span>,
     /// Time between two commits of offsets. Default 5s.
     pub commit_interval: Option<Span>,
+    /// Time until edges whose database table was not in OpenMetadata are tried again. Default 15m.
+    pub revisit_interval: Option<Span>,
     /// How long the brokers and OpenMetadata are waited for at start. Default 60s.
     pub connect_timeout: Option<Span>,
     /// Time limit for finishing after SIGTERM, and before partitions are given up to another replica.

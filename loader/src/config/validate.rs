@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use schemas::config::{Document, Kafka, Problems, RawKafka, Span, client_properties};
+use schemas::config::{Document, Kafka, Problems, RawKafka, Span, client_properties, service_name};
 
 use super::{
     Amount, Batch, Flow, Settings, Wait, open_metadata,
@@ -19,7 +19,9 @@ pub(super) fn settings(document: &Document) -> Result<Settings, Problems> {
 
     let mut notices = foreign_blocks(document);
     notices.extend(ignored(&workflow));
-    let service = service_name(document, &mut problems);
+    // The rest of `source:` is the extractor's, and so are the secrets in it: it is not read.
+    let name: Option<String> = optional(document, "source.serviceName", &mut problems);
+    let service = service_name(name.as_deref(), &mut problems);
     let flow = flow(&own, &service, &kafka, &mut problems);
     let log_level = log_level(workflow.logger_level.as_deref(), &mut problems);
     let server = workflow.open_metadata_server_config;
@@ -45,27 +47,6 @@ pub(super) fn settings(document: &Document) -> Result<Settings, Problems> {
         // Without a catalogue there are problems already.
         None => Err(problems),
     }
-}
-
-/// The rest of `source:` is the extractor's, and so are the secrets in it: it is not read.
-fn service_name(document: &Document, problems: &mut Problems) -> String {
-    let key = "source.serviceName";
-    let name: String = document.read(key, problems);
-    let name = name.trim();
-    if name.is_empty() {
-        problems.add(key, "is required: the name of the Qlik site, as the extractor has it");
-    }
-    // The name is the first part of every key and of every name in OpenMetadata.
-    for (text, why) in [
-        ("/", "separates the parts of keys"),
-        ("::", "is reserved in OpenMetadata"),
-        ("\"", "cannot be quoted in OpenMetadata"),
-    ] {
-        if name.contains(text) {
-            problems.add(key, format!("must not contain `{text}`, which {why}"));
-        }
-    }
-    name.to_owned()
 }
 
 fn flow(own: &raw::Loader, service: &str, kafka: &Kafka, problems: &mut Problems) -> Flow {
@@ -111,6 +92,7 @@ fn flow(own: &raw::Loader, service: &str, kafka: &Kafka, problems: &mut Problems
         batch,
         read_ahead,
         wait,
+        revisit_interval: duration(own.revisit_interval, 900, "revisitInterval", problems),
         commit_interval: duration(own.commit_interval, 5, "commitInterval", problems),
         connect_timeout: duration(own.connect_timeout, 60, "connectTimeout", problems),
         shutdown_deadline,
@@ -195,6 +177,8 @@ fn foreign_blocks(document: &Document) -> Vec<String> {
         ("bulkSink", "there is none"),
         ("ingestionPipelineFQN", "the loader is no ingestion pipeline"),
         ("pipelineRunId", "the loader is no ingestion pipeline"),
+        ("enableStreamableLogs", "logs go to standard error"),
+        ("ingestionRunnerName", "the loader runs where it is started"),
     ];
     let present = blocks.into_iter().filter(|(block, _)| document.has(block));
     present.map(|(block, why)| no_effect(block, why)).collect()

@@ -1,12 +1,13 @@
-//! The pipeline, top to bottom: poll → decode → batch → stages → outcomes → offsets → commit.
+//! The pipeline, top to bottom: poll → newest versions → decode → batch → stages → outcomes → offsets →
+//! commit.
 //!
 //! One task owns all state, so nothing is locked and the order of things is the order of this file.
 //! Reading has a thread of its own (`source`), applying a task of its own (`apply`), so that neither
 //! group membership nor shutdown ever waits for the sink.
 //!
 //! An offset is committed when every event before it is finished: applied, unchanged, deleted,
-//! unresolved (listed, tried again by a later pass), skipped as another service's, or confirmed in the
-//! dead letters. Waiting events hold their partition's offset back and nothing else.
+//! unresolved (listed, tried again by a later pass), skipped as another service's, superseded by a newer
+//! version of its key, or confirmed in the dead letters. Waiting events hold their partition's offset back and nothing else.
 
 mod apply;
 mod drain;
@@ -18,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use schemas::registry::Registry;
+use schemas::{Topic, registry::Registry};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior},
@@ -37,10 +38,13 @@ use crate::{
     error_text,
     filter::Filter,
     offsets::{Offsets, Ticket},
-    plan::{Batch, Burial, WaitingRoom, Work},
+    plan::{Batch, Burial, Revisits, WaitingRoom, Work},
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
-    source::{Closed, Event, Record, Source, TopicPartition},
+    source::{
+        Closed, Event, Record, Source, TopicPartition,
+        backlog::{Superseded, Survey},
+    },
 };
 
 /// What a pipeline is made of.
@@ -94,6 +98,10 @@ type Fetching = Pin<Box<dyn Future<Output = (u32, Result<Known, Fatal>)> + Send>
 struct Pipeline<S> {
     parts: Parts<S>,
     offsets: Offsets,
+    /// Finds out which records of the backlog are old news; nothing is decoded before.
+    surveying: Option<Survey>,
+    /// Those records.
+    superseded: Superseded,
     /// Read, not yet decoded.
     undecoded: VecDeque<(Record, Ticket)>,
     /// The schema that the first of them needs.
@@ -102,6 +110,8 @@ struct Pipeline<S> {
     batch: Batch,
     /// Applied before, waiting for what they refer to.
     room: WaitingRoom,
+    /// Finished without their table, tried again from time to time.
+    revisits: Revisits,
     /// Given up, not yet in the dead letters.
     burials: Vec<Burial>,
     /// The round that is being applied.
@@ -120,10 +130,13 @@ impl<S: MetadataSink> Pipeline<S> {
     fn new(parts: Parts<S>) -> Self {
         Self {
             offsets: Offsets::default(),
+            surveying: None,
+            superseded: Superseded::default(),
             undecoded: VecDeque::new(),
             fetching: None,
             batch: Batch::new(parts.flow.batch),
             room: WaitingRoom::new(parts.flow.wait),
+            revisits: Revisits::new(parts.flow.revisit_interval, parts.flow.wait.max),
             burials: Vec::new(),
             applying: None,
             is_assigned: false,
@@ -152,6 +165,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 biased;
                 () = shutdown.cancelled() => return Ok(Ended::Stopped),
                 progress = apply::next(&mut self.applying) => self.on_progress(progress)?,
+                superseded = surveyed(&mut self.surveying) => self.on_survey(superseded),
                 (id, known) = fetched(&mut self.fetching) => self.on_schema(id, known?),
                 _ = commits.tick() => self.commit_later(),
                 event = self.parts.source.next() => self.on_event(event).await?,
@@ -164,6 +178,7 @@ impl<S: MetadataSink> Pipeline<S> {
         match event {
             Some(Event::Assigned(partitions)) => {
                 self.offsets.assign(partitions.iter().copied());
+                self.surveying = Some(self.parts.source.survey(&partitions));
                 self.open = partitions.into_iter().collect();
                 self.is_assigned = true;
                 // Whoever had these partitions before has written meanwhile.
@@ -210,8 +225,16 @@ impl<S: MetadataSink> Pipeline<S> {
 
     /// Decodes what has been read, as far as the batch has room and schemas are known.
     fn decode(&mut self) {
+        if self.surveying.is_some() {
+            return;
+        }
         while !self.batch.is_full() && self.fetching.is_none() {
             let Some((record, ticket)) = self.undecoded.pop_front() else { return };
+            if self.superseded.contains(record.at, record.offset) {
+                self.parts.tally.count(record.at.topic, |counts| counts.superseded += 1);
+                self.offsets.done(ticket);
+                continue;
+            }
             match self.parts.decoder.decode(&record) {
                 Decoded::Item(item) => {
                     let tickets = vec![ticket];
@@ -244,6 +267,9 @@ impl<S: MetadataSink> Pipeline<S> {
     fn collect(&mut self, mut work: Work) {
         let topic = work.item.topic;
         let older = self.room.take(topic, &work.item.key);
+        if topic == Topic::Lineage {
+            self.revisits.forget(&work.item.key);
+        }
         let mut superseded = u64::from(older.is_some());
         work.tickets.extend(older.into_iter().flat_map(|older| older.tickets));
         superseded += u64::from(self.batch.add(work, Instant::now()));
@@ -254,6 +280,11 @@ impl<S: MetadataSink> Pipeline<S> {
         let registry = self.parts.registry.clone()?;
         let trusted = self.parts.decoder.schemas.as_ref().is_some_and(|schemas| schemas.has_any());
         Some(Box::pin(async move { (id, fetch(&registry, id, trusted).await) }))
+    }
+
+    fn on_survey(&mut self, superseded: Superseded) {
+        self.surveying = None;
+        self.superseded = superseded;
     }
 
     fn on_schema(&mut self, id: u32, known: Known) {
@@ -276,6 +307,7 @@ impl<S: MetadataSink> Pipeline<S> {
             works = self.batch.take();
         }
         works.append(&mut self.room.take_due(now, self.parts.flow.batch.max.events));
+        works.append(&mut self.revisits.take_due(now));
         let burials = std::mem::take(&mut self.burials);
         if !works.is_empty() || !burials.is_empty() {
             let (sink, letters) = (Arc::clone(&self.parts.sink), self.parts.letters.clone());
@@ -319,10 +351,12 @@ impl<S: MetadataSink> Pipeline<S> {
         if self.applying.is_some() {
             return None;
         }
-        self.batch.due_at().into_iter().chain(self.room.next_due()).min()
+        let due = self.batch.due_at().into_iter().chain(self.room.next_due());
+        due.chain(self.revisits.due_at()).min()
     }
 
     fn commit_later(&mut self) {
+        self.parts.tally.figures(self.parts.sink.figures(), self.parts.source.lag());
         if !self.parts.commit {
             return;
         }
@@ -337,6 +371,14 @@ impl<S: MetadataSink> Pipeline<S> {
             warn!(error = error_text(&error), "failed to commit offsets; will try again");
             self.offsets.not_committed();
         }
+    }
+}
+
+/// What is known of the backlog; waits forever when nobody asked.
+async fn surveyed(surveying: &mut Option<Survey>) -> Superseded {
+    match surveying {
+        Some(survey) => survey.await,
+        None => std::future::pending().await,
     }
 }
 

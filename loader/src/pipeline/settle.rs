@@ -36,16 +36,26 @@ impl<S: MetadataSink> Pipeline<S> {
         Ok(())
     }
 
-    fn settle(&mut self, stage: Stage, work: Work, outcome: Outcome) {
-        self.parts.tally.outcome(work.item.topic, &outcome);
+    fn settle(&mut self, stage: Stage, mut work: Work, outcome: Outcome) {
+        // What is only tried again has been counted, unless it comes out now.
+        let is_again = matches!(outcome, Outcome::Unresolved { .. }) && work.tickets.is_empty();
+        if !is_again {
+            self.parts.tally.outcome(work.item.topic, &outcome);
+        }
         match outcome {
             Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted => {
                 self.finish(work.tickets);
             }
             Outcome::Unresolved { reason } => {
                 debug!(key = work.item.key, reason, "an edge is unresolved");
-                self.parts.tally.unresolved(entry(&work.record, None, &reason));
-                self.finish(work.tickets);
+                if !is_again {
+                    self.parts.tally.unresolved(entry(&work.record, None, &reason));
+                }
+                self.finish(std::mem::take(&mut work.tickets));
+                // A pass that comes to an end does not see the table appear.
+                if !self.parts.until_end && self.batch.is_newest(&work) {
+                    self.revisits.keep(work, Instant::now());
+                }
             }
             Outcome::Waiting { reason } => self.wait(work, reason),
             Outcome::Rejected { reason } => {

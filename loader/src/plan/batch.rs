@@ -68,6 +68,12 @@ impl Batch {
         }
     }
 
+    /// Whether a finished change is still the newest version of its key.
+    #[must_use]
+    pub fn is_newest(&self, work: &Work) -> bool {
+        !self.by_key.contains_key(&(work.item.topic, work.item.key.clone()))
+    }
+
     /// Whether nothing more is taken.
     #[must_use]
     pub fn is_full(&self) -> bool {

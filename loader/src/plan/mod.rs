@@ -1,6 +1,7 @@
 //! What is applied together, and in which order. Pure: knows no sink and takes no clock.
 
 mod batch;
+mod revisit;
 mod stages;
 mod waiting;
 
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 
 pub use self::{
     batch::Batch,
+    revisit::Revisits,
     stages::{by_stage, stage},
     waiting::WaitingRoom,
 };

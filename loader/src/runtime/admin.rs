@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::{
     report::{Counts, Report, Tally},
-    sink::Fatal,
+    sink::{BUCKETS, Fatal, Figures, Latency},
 };
 
 /// Serves until `shutdown`. Ready means that partitions are assigned (or that there are none for this
@@ -93,6 +93,57 @@ fn exposition(report: &Report) -> String {
     for (stage, seconds) in &report.seconds {
         line(format_args!("loader_sink_seconds_total{{stage=\"{stage}\"}} {seconds}"));
     }
+    line(format_args!("# HELP loader_lag_records Records that are not read yet."));
+    line(format_args!("# TYPE loader_lag_records gauge"));
+    for (topic, lag) in &report.lag {
+        line(format_args!("loader_lag_records{{topic=\"{topic}\"}} {lag}"));
+    }
+    line(format_args!("# HELP loader_kept_total Values that stayed because a person edited them."));
+    line(format_args!("# TYPE loader_kept_total counter"));
+    for (topic, counts) in &report.events {
+        line(format_args!("loader_kept_total{{topic=\"{topic}\"}} {}", counts.kept));
+    }
+    text + &requests(&report.catalogue)
+}
+
+/// What OpenMetadata was asked.
+fn requests(figures: &Figures) -> String {
+    let mut text = String::new();
+    let mut line = |arguments: std::fmt::Arguments<'_>| writeln!(text, "{arguments}").ok();
+    let counters = [
+        ("requests", "Requests that OpenMetadata answered.", figures.requests),
+        ("request_writes", "Of these, requests that write.", figures.writes),
+        ("request_retries", "Tries after a first one.", figures.retries),
+        (
+            "columns_dropped",
+            "Columns of edges that one of the ends lacks.",
+            figures.columns_dropped,
+        ),
+        ("owners_unmatched", "Owners that no user matches.", figures.owners_unmatched),
+    ];
+    for (name, help, count) in counters {
+        line(format_args!("# HELP loader_{name}_total {help}"));
+        line(format_args!("# TYPE loader_{name}_total counter"));
+        line(format_args!("loader_{name}_total {count}"));
+    }
+    line(format_args!("# HELP loader_concurrency Requests that may be in flight."));
+    line(format_args!("# TYPE loader_concurrency gauge"));
+    line(format_args!("loader_concurrency {}", figures.concurrency));
+    line(format_args!("# HELP loader_request_seconds How long OpenMetadata took to answer."));
+    line(format_args!("# TYPE loader_request_seconds histogram"));
+    for Latency { kind, counts, seconds } in &figures.latency {
+        let mut sum = 0;
+        for (bound, count) in BUCKETS.iter().zip(counts) {
+            sum += count;
+            line(format_args!(
+                "loader_request_seconds_bucket{{kind=\"{kind}\",le=\"{bound}\"}} {sum}"
+            ));
+        }
+        let all: u64 = counts.iter().sum();
+        line(format_args!("loader_request_seconds_bucket{{kind=\"{kind}\",le=\"+Inf\"}} {all}"));
+        line(format_args!("loader_request_seconds_sum{{kind=\"{kind}\"}} {seconds}"));
+        line(format_args!("loader_request_seconds_count{{kind=\"{kind}\"}} {all}"));
+    }
     text
 }
 
@@ -107,12 +158,21 @@ mod tests {
             .events
             .insert("charts", Counts { read: 3, created: 2, waiting: 1, ..Counts::default() });
         report.seconds.insert("assets", 0.5);
+        report.lag.insert("charts", 7);
+        let counts = [1, 2, 0, 0, 0, 0, 0, 0, 0, 3];
+        let latency = vec![Latency { kind: "read", counts, seconds: 200.5 }];
+        report.catalogue = Figures { retries: 4, latency, ..Figures::default() };
         let text = exposition(&report);
         for line in [
             "loader_records_read_total{topic=\"charts\"} 3",
             "loader_events_total{topic=\"charts\",result=\"created\"} 2",
             "loader_waiting_events{topic=\"charts\"} 1",
             "loader_sink_seconds_total{stage=\"assets\"} 0.5",
+            "loader_lag_records{topic=\"charts\"} 7",
+            "loader_request_retries_total 4",
+            "loader_request_seconds_bucket{kind=\"read\",le=\"0.025\"} 3",
+            "loader_request_seconds_bucket{kind=\"read\",le=\"+Inf\"} 6",
+            "loader_request_seconds_sum{kind=\"read\"} 200.5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} missing in\n{text}");
         }

@@ -1,11 +1,16 @@
 //! Where changes go. The pipeline hands over one stage of a batch at a time; the sink answers with
 //! exactly one [`Outcome`] for each change, in order.
 
+mod figures;
 pub mod openmetadata;
+mod planned;
 
 use std::future::Future;
 
 use schemas::{Event, Topic, event::Node};
+
+pub use self::figures::{BUCKETS, Figures, Latency};
+pub use self::planned::{FieldChange, Planned, PlannedChange, Watcher};
 
 /// A catalogue, or what stands for one.
 pub trait MetadataSink: Send + Sync + 'static {
@@ -27,6 +32,11 @@ pub trait MetadataSink: Send + Sync + 'static {
     /// Sees every change of a batch before its stages are applied: a dashboard says things that the
     /// assets before it need. Changes nothing.
     fn observe(&self, _item: &Item) {}
+
+    /// What it tells about its own work.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 
     /// Other loaders may have written since: what is remembered of the catalogue is to be read again.
     fn refresh(&self) {}
@@ -51,6 +61,19 @@ pub trait Inventory: MetadataSink {
         &self,
         alive: &Self::Alive,
     ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
+
+    /// The same of edges that a loader wrote: how many events they hold, and those of these that no
+    /// topic knows. An edge may hold several.
+    ///
+    /// # Errors
+    /// When the catalogue cannot tell.
+    fn stray_edges(
+        &self,
+        alive: &Self::Alive,
+    ) -> impl Future<Output = Result<(usize, Vec<Self::Stray>), Fatal>> + Send;
+
+    /// Whether a stray is still one, now that more keys are known.
+    fn is_stray(&self, alive: &Self::Alive, stray: &Self::Stray) -> bool;
 
     /// Removes one; false when it was gone already.
     ///

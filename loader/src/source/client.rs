@@ -39,10 +39,12 @@ const REQUIRED: [(&str, &str); 8] = [
 /// librdkafka's default of 64 MiB would hold for each of them.
 const QUEUED_KBYTES: &str = "4096";
 /// Used for every client when the user says nothing.
-const DEFAULTS: [(&str, &str); 2] = [
+const DEFAULTS: [(&str, &str); 3] = [
     ("client.id", "qlik-metadata-loader"),
     // Brokers close idle connections; that is no trouble worth a line.
     ("log.connection.close", "false"),
+    // How far behind we are.
+    ("statistics.interval.ms", "5000"),
 ];
 
 /// Configuration of a consumer.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rdkafka::{
-    TopicPartitionList,
+    Statistics, TopicPartitionList,
     client::ClientContext,
     config::RDKafkaLogLevel,
     consumer::{
@@ -80,6 +80,16 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        let lag = statistics.topics.iter().filter_map(|(name, topic)| {
+            let known = topic.partitions.values().map(|partition| partition.consumer_lag);
+            // Unknown is negative; so is the partition that stands for none.
+            let lag = known.filter_map(|lag| u64::try_from(lag).ok()).sum();
+            Some((self.names.topic(name)?, lag))
+        });
+        self.control.set_lag(lag.collect());
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
     }

@@ -14,6 +14,7 @@
 //!
 //! The assignor is `range`, which is eager: a rebalance takes all partitions away and assigns anew.
 
+pub mod backlog;
 mod budget;
 pub(crate) mod client;
 mod context;
@@ -24,7 +25,7 @@ pub mod seek;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
@@ -160,6 +161,7 @@ struct Control {
     closing: AtomicBool,
     closed: AtomicU8,
     commit_failed: AtomicBool,
+    lag: Mutex<BTreeMap<Topic, u64>>,
 }
 
 impl Control {
@@ -175,6 +177,10 @@ impl Control {
         Closed::from_bits(self.closed.load(Ordering::Relaxed))
     }
 
+    fn set_lag(&self, lag: BTreeMap<Topic, u64>) {
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+    }
+
     fn commit_failed(&self) {
         self.commit_failed.store(true, Ordering::Relaxed);
     }
@@ -182,6 +188,7 @@ impl Control {
 
 /// A running consumer.
 pub struct Source {
+    config: Config,
     events: mpsc::Receiver<Event>,
     consumer: Arc<BaseConsumer<Context>>,
     names: TopicNames,
@@ -202,6 +209,7 @@ impl Source {
             closing: AtomicBool::new(false),
             closed: AtomicU8::new(0),
             commit_failed: AtomicBool::new(false),
+            lag: Mutex::default(),
         });
         let (sender, events) = mpsc::channel(CHANNEL);
         let context = Context::new(names.clone(), Arc::clone(&control), sender.clone());
@@ -238,12 +246,18 @@ impl Source {
                 let source = KafkaError::ClientCreation(error.to_string());
                 Error::request("start the thread that reads from Kafka", source)
             })?;
-        Ok(Self { events, consumer, names, control, ended: Some(ended) })
+        Ok(Self { config: config.clone(), events, consumer, names, control, ended: Some(ended) })
     }
 
     /// The next event; `None` when the reader is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// Which records of what lies between the start of these partitions and their end now are old news.
+    pub fn survey(&self, partitions: &[TopicPartition]) -> backlog::Survey {
+        let Config { kafka, group_id, start, .. } = self.config.clone();
+        backlog::survey(kafka, group_id, start, partitions.to_vec())
     }
 
     /// What is read and not finished.
@@ -291,6 +305,13 @@ impl Source {
         let timed_out =
             |_| KafkaError::ConsumerCommit(rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         tokio::time::timeout(limit, commit).await.map_err(timed_out)?
+    }
+
+    /// Records of each topic that are not read yet, as of the client's last statistics; nothing before
+    /// the first ones.
+    #[must_use]
+    pub fn lag(&self) -> BTreeMap<Topic, u64> {
+        self.control.lag.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Leaves the group and closes the connections; gives up waiting for it after `limit`.

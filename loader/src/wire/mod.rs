@@ -9,7 +9,7 @@ use crate::{
     commands::Catalogue,
     config::{self, DeleteMode, ServiceType, Settings},
     sink::{
-        Fatal, Inventory, Item, MetadataSink, Outcome, Stage,
+        Fatal, Figures, Inventory, Item, MetadataSink, Outcome, Stage, Watcher,
         openmetadata::{
             Alive, OpenMetadataSink, Stray,
             settings::{
@@ -36,6 +36,10 @@ impl MetadataSink for OpenMetadataSink {
     fn refresh(&self) {
         Self::refresh(self);
     }
+
+    fn figures(&self) -> Figures {
+        Self::figures(self)
+    }
 }
 
 impl Inventory for OpenMetadataSink {
@@ -51,6 +55,15 @@ impl Inventory for OpenMetadataSink {
         Ok((found.total, found.strays))
     }
 
+    async fn stray_edges(&self, alive: &Alive) -> Result<(usize, Vec<Stray>), Fatal> {
+        let found = Self::stray_edges(self, alive).await?;
+        Ok((found.total, found.strays))
+    }
+
+    fn is_stray(&self, alive: &Alive, stray: &Stray) -> bool {
+        Self::is_stray(self, alive, stray)
+    }
+
     async fn remove(&self, stray: &Stray) -> Result<bool, Fatal> {
         Self::remove(self, stray).await
     }
@@ -62,6 +75,13 @@ impl Catalogue for OpenMetadata {
     async fn connect(&self, settings: &Settings) -> Result<OpenMetadataSink, Fatal> {
         // Commands drop the future when they are stopped.
         OpenMetadataSink::connect(sink_settings(settings), CancellationToken::new()).await
+    }
+
+    async fn look(&self, settings: &Settings, watcher: Watcher) -> Result<OpenMetadataSink, Fatal> {
+        let mut settings = sink_settings(settings);
+        // What does not come while somebody looks is said to be missing.
+        settings.load.wait_for_columns = false;
+        OpenMetadataSink::connect_to_look(settings, CancellationToken::new(), watcher).await
     }
 
     async fn describe(&self, settings: &Settings) -> Result<String, Fatal> {

@@ -45,6 +45,20 @@ fn the_example_of_the_readme_loads() {
     }
 }
 
+/// The configuration in the manifests for Kubernetes is one.
+#[test]
+fn the_manifests_hold_a_configuration() {
+    let path = root().join("docs/kubernetes/qlik-metadata.yaml");
+    let text = fs::read_to_string(path).expect("manifests");
+    let block = text.split("  config.yaml: |\n").nth(1).expect("a configuration");
+    let block = block.split("\n---").next().expect("an end");
+    let text: String = block
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
+        .collect();
+    config::parse(&text, &overrides()).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+}
+
 #[test]
 fn every_setting_is_documented() {
     let page = fs::read_to_string(root().join("docs/configuration.md")).expect("a page");

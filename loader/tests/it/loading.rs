@@ -65,6 +65,27 @@ async fn the_newest_version_of_a_key_wins() {
 }
 
 #[tokio::test]
+async fn a_backlog_is_loaded_in_its_newest_versions_however_small_the_batches() {
+    let kafka = Kafka::new(2, &["loader.batch.maxEvents=1"]).await;
+    for title in ["a", "b", "c"] {
+        kafka.write(&app("app")).await;
+        kafka.write(&[chart("app", "c1", title), chart("app", "c3", title)]).await;
+        kafka.delete(&chart("app", "c3", "")).await;
+    }
+    let sink = Memory::new();
+    let report = kafka.load(&sink).await;
+    assert_eq!(report.total().read, 24, "{report:?}");
+    assert_eq!(report.total().superseded, 18, "{report:?}");
+    let mut applied: Vec<_> = sink.applied().into_iter().map(|(_, key, _)| key).collect();
+    applied.sort_unstable();
+    let every_key = [app("app"), vec![chart("app", "c3", "")]].concat();
+    let every_key: Vec<_> = keys(&every_key).into_iter().collect();
+    assert_eq!(applied, every_key, "each key once");
+    assert_eq!(sink.keys(), keys(&app("app")));
+    assert_eq!(kafka.committed().await, kafka.ends().await);
+}
+
+#[tokio::test]
 async fn events_of_other_services_are_counted_and_skipped() {
     let kafka = Kafka::new(1, &[]).await;
     let mut other = chart("app", "c1", "t");

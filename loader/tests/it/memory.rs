@@ -122,6 +122,15 @@ impl Inventory for Memory {
         Ok((keys.len(), keys.into_iter().filter(|key| !alive.contains(key)).collect()))
     }
 
+    async fn stray_edges(&self, _: &BTreeSet<String>) -> Result<(usize, Vec<String>), Fatal> {
+        // An edge is an entry like any other here.
+        Ok((0, Vec::new()))
+    }
+
+    fn is_stray(&self, alive: &BTreeSet<String>, stray: &String) -> bool {
+        !alive.contains(stray)
+    }
+
     async fn remove(&self, stray: &String) -> Result<bool, Fatal> {
         Ok(self.state.lock().expect("lock").entities.remove(stray).is_some())
     }

@@ -69,6 +69,11 @@ async fn a_dry_run_touches_nothing() {
     let how = Reconcile { dry_run: true, ..CAREFULLY };
     let report = reconcile(&kafka, &sink, how).await.expect("Kafka is there");
     assert_eq!(found(&report).strays, ["prod/gone/c1"]);
+    // One of one is more than the guard lets through, and the dry run says so.
+    assert_eq!((found(&report).removed, report.exit_code), (0, 4), "{report:?}");
+    assert!(found(&report).refused.is_some() && report.table().contains("refused"), "{report:?}");
+    let how = Reconcile { dry_run: true, allow_deletions: true };
+    let report = reconcile(&kafka, &sink, how).await.expect("Kafka is there");
     assert_eq!((found(&report).removed, report.exit_code), (0, 0), "{report:?}");
     assert_eq!(sink.keys().len(), 1);
     assert!(sink.applied().is_empty());
@@ -145,11 +150,16 @@ async fn a_service_of_open_metadata_is_reconciled() {
     kafka.settings = settings(&other.servers, &[&names, &url, &token]);
     let sink = Arc::new(OpenMetadata.connect(&kafka.settings).await.expect("connected"));
     let report = reconcile(&kafka, &sink, CAREFULLY).await.expect("Kafka is there");
-    assert_eq!((report.exit_code, found(&report).strays.len()), (4, 4), "half of them: {report:?}");
+    // Three entities and the dashboard, and the edge between them.
+    assert_eq!((report.exit_code, found(&report).strays.len()), (4, 5), "half of them: {report:?}");
+    assert_eq!((found(&report).entities, found(&report).edges), (8, 2), "{report:?}");
     let how = Reconcile { allow_deletions: true, ..CAREFULLY };
     let report = reconcile(&kafka, &sink, how).await.expect("Kafka is there");
     assert_eq!(report.exit_code, 0, "{report:?}");
     let charts = server.entities(Kind::Chart);
     let alive = charts.iter().filter(|chart| chart["deleted"] != true);
     assert_eq!((charts.len(), alive.count()), (4, 2), "deleted softly");
+    let edges = server.edges();
+    let ours = edges.iter().filter(|edge| edge["details"]["source"] == "DashboardLineage");
+    assert_eq!(ours.count(), 1, "{edges:?}");
 }

@@ -107,4 +107,14 @@ async fn unresolved_edges_are_tried_again_and_the_rest_is_listed() {
     assert_eq!((report.total().created, report.total().unresolved), (1, 1), "{report:?}");
     assert_eq!(report.unresolved[0].key, one[3].key());
     assert_eq!(report.unresolved[0].reason, "no table `orders`");
+
+    // What would wait is listed as well, and is nobody's failure.
+    let waits = Outcome::Waiting { reason: "no dashboard".to_owned() };
+    sink.answer(&two[3].key(), waits);
+    let tally = Arc::new(Tally::new("unresolved", "prod"));
+    let report = commands::unresolved(&kafka.settings, Arc::clone(&sink), &tally, &shutdown).await;
+    let report = report.expect("Kafka is there");
+    assert_eq!((report.exit_code, report.total().dead, report.unresolved.len()), (0, 0, 2));
+    let reasons: Vec<_> = report.unresolved.iter().map(|entry| entry.reason.as_str()).collect();
+    assert!(reasons.contains(&"no dashboard"), "{report:?}");
 }

@@ -215,3 +215,24 @@ async fn more_than_the_buffer_holds_passes_through_it() {
     eventually("the commit", async || kafka.committed().await == kafka.ends().await).await;
     assert_eq!(running.stop().await.total().dead, 0);
 }
+
+#[tokio::test]
+async fn an_unresolved_edge_is_loaded_when_its_table_appears() {
+    let kafka = Kafka::new(1, &["loader.revisitInterval=100ms"]).await;
+    let sink = Memory::new();
+    let events = app("app");
+    let edge = events[3].key();
+    sink.answer(&edge, Outcome::Unresolved { reason: "no table `orders`".to_owned() });
+    let running = kafka.start(&sink);
+    kafka.write(&events).await;
+    eventually("the edge is tried again and again", async || sink.attempts(&edge) >= 3).await;
+    // Its offset is long finished, and it counts once.
+    eventually("offsets are committed", async || kafka.committed().await == kafka.ends().await)
+        .await;
+    assert_eq!(count(&running.tally.snapshot(), Topic::Lineage).unresolved, 1);
+    sink.answer_as_usual(&edge);
+    eventually("the edge is loaded", async || sink.keys().contains(&edge)).await;
+    let report = running.stop().await;
+    let edges = count(&report, Topic::Lineage);
+    assert_eq!((edges.read, edges.unresolved, edges.created), (1, 1, 1), "{report:?}");
+}

@@ -6,9 +6,9 @@
 mod framing;
 mod schema;
 
+pub use apache_avro::Schema;
 use apache_avro::{
-    Schema, from_value, reader::datum::GenericDatumReader, types::Value,
-    writer::datum::GenericDatumWriter,
+    from_value, reader::datum::GenericDatumReader, types::Value, writer::datum::GenericDatumWriter,
 };
 
 pub use self::{

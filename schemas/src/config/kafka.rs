@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Problems, Span};
+use super::{Problems, Span, pem};
 use crate::{TopicNames, registry};
 
 /// The block as written.
@@ -190,17 +190,6 @@ impl RawRegistry {
         };
         (problems.list().len() == before).then_some(connection)
     }
-}
-
-/// PEM text as it is (a literal `\n` means a line break), anything else is a path to it.
-fn pem(text: &str, key: &str, problems: &mut Problems) -> String {
-    if text.contains("-----BEGIN") {
-        return text.replace("\\n", "\n");
-    }
-    std::fs::read_to_string(text).unwrap_or_else(|error| {
-        problems.add(key, format!("is neither PEM text nor a readable file: {error}"));
-        String::new()
-    })
 }
 
 /// Properties of a librdkafka client: the user's first, then `ours`, which correctness depends on.

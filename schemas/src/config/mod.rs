@@ -6,7 +6,9 @@
 
 mod interpolate;
 mod kafka;
+mod pem;
 mod read;
+mod service;
 mod span;
 
 use std::{fmt, path::Path};
@@ -16,23 +18,27 @@ use serde_json::{Map, Value};
 
 pub use self::{
     kafka::{Kafka, RawKafka, client_properties},
+    pem::pem,
+    service::service_name,
     span::Span,
 };
 
 /// Top-level blocks that somebody reads: ours, and those of an OpenMetadata workflow file.
-const KNOWN_BLOCKS: [&str; 11] = [
+const KNOWN_BLOCKS: [&str; 13] = [
     "source",
     "workflowConfig",
     "kafka",
     "extractor",
     "loader",
-    // Of OpenMetadata's workflow files; they mean nothing here.
+    // Of OpenMetadata's workflow files, whatever release; they mean nothing here.
     "sink",
     "processor",
     "stage",
     "bulkSink",
     "ingestionPipelineFQN",
     "pipelineRunId",
+    "enableStreamableLogs",
+    "ingestionRunnerName",
 ];
 
 /// A mistake in the configuration.

@@ -159,6 +159,20 @@ pub enum Origin {
     ObjectProperties,
 }
 
+impl Origin {
+    /// The Avro symbol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LoadScript => "LOAD_SCRIPT",
+            Self::ScriptLog => "SCRIPT_LOG",
+            Self::EngineLineage => "ENGINE_LINEAGE",
+            Self::DataManager => "DATA_MANAGER",
+            Self::ObjectProperties => "OBJECT_PROPERTIES",
+        }
+    }
+}
+
 /// How sure an edge is. The order is the Avro enum's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

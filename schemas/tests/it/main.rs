@@ -1,4 +1,6 @@
 //! Compatibility of the event contract: golden files per schema version, both framings.
 
 mod compatibility;
+mod evolution;
+mod page;
 mod samples;

@@ -14,11 +14,12 @@ use rdkafka::{
     error::KafkaError,
     message::Headers as _,
     mocking::MockCluster,
-    producer::DefaultProducerContext,
+    producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},
 };
 use schemas::{
     Event, Topic, TopicNames,
     codec::{self, Frame},
+    partition_for,
 };
 
 /// Partitions of every topic.
@@ -140,6 +141,36 @@ impl Broker {
         records
     }
 
+    /// Writes a tombstone, as another hand would.
+    ///
+    /// # Panics
+    /// When the topic cannot be written to.
+    pub fn delete(&self, topic: Topic, key: &str, partition_text: &str) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .create()
+            .expect("a producer");
+        let partition = i32::try_from(partition_for(partition_text, PARTITIONS)).expect("few");
+        let name = self.topics.name(topic);
+        let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name).key(key).partition(partition);
+        producer.send(record).map_err(|(error, _)| error).expect("queued");
+        producer.flush(Duration::from_secs(30)).expect("written");
+    }
+
+    /// Counts records of the state topics as they are written.
+    ///
+    /// # Panics
+    /// When the broker cannot be asked.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("group.id", "test-counter")
+            .create()
+            .expect("a consumer");
+        Counter { consumer, topics: Topic::STATE.map(|topic| self.topics.name(topic)) }
+    }
+
     /// The newest event of every key of a topic, tombstones taken off.
     ///
     /// # Panics
@@ -161,6 +192,25 @@ impl Broker {
             }
         }
         events
+    }
+}
+
+/// Knows how many records there are.
+pub struct Counter {
+    consumer: BaseConsumer,
+    topics: [String; 4],
+}
+
+impl Counter {
+    /// Records written so far; a topic that is not there has none.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        let partitions = i32::try_from(PARTITIONS).expect("few");
+        let places = self.topics.iter().flat_map(|topic| (0..partitions).map(move |p| (topic, p)));
+        let ends = places.map(|(topic, partition)| {
+            self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(30))
+        });
+        ends.flatten().map(|(_, end)| usize::try_from(end).unwrap_or_default()).sum()
     }
 }
 

@@ -8,9 +8,6 @@ use serde::Serialize;
 use crate::api::Route;
 use crate::kind::Kind;
 
-/// How much of a body the log keeps, in bytes.
-const BODY: usize = 16 * 1024;
-
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LoggedRequest {
@@ -18,7 +15,7 @@ pub struct LoggedRequest {
     pub method: String,
     /// The path as sent, with the query.
     pub path: String,
-    /// The first 16 KiB of the body.
+    /// The start of the body, see `Settings::log_body_limit`.
     pub body: String,
     /// The status of the answer; `None` when the connection was dropped instead.
     pub status: Option<u16>,
@@ -38,11 +35,12 @@ struct Inner {
 pub(crate) struct Log {
     inner: Mutex<Inner>,
     limit: usize,
+    body_limit: usize,
 }
 
 impl Log {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { inner: Mutex::default(), limit }
+    pub(crate) fn new(limit: usize, body_limit: usize) -> Self {
+        Self { inner: Mutex::default(), limit, body_limit }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -60,7 +58,7 @@ impl Log {
         let request = (self.limit > 0).then(|| LoggedRequest {
             method: method.to_owned(),
             path: target.to_owned(),
-            body: String::from_utf8_lossy(body.get(..BODY).unwrap_or(body)).into_owned(),
+            body: String::from_utf8_lossy(body.get(..self.body_limit).unwrap_or(body)).into_owned(),
             status,
         });
         let (kind, pattern) = route.map_or((None, "?"), |route| (route.kind, route.pattern));

@@ -71,7 +71,8 @@ impl OpenMetadata {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let (latency, log_limit) = (settings.latency, settings.log_limit);
+        let latency = settings.latency;
+        let log = Log::new(settings.log_limit, settings.log_body_limit);
         let api = Arc::new(Api::new(settings));
         let admin_token = {
             let state = &mut *api.state();
@@ -80,11 +81,8 @@ impl OpenMetadata {
                 None => String::new(),
             }
         };
-        let served = Served {
-            faults: Faults::new(Arc::clone(&api), latency),
-            log: Arc::new(Log::new(log_limit)),
-            api,
-        };
+        let served =
+            Served { faults: Faults::new(Arc::clone(&api), latency), log: Arc::new(log), api };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(accept(listener, Port::Api, served.clone(), stop.clone(), tasks.clone()));
         let admin_address = admin.map(|(listener, address)| {

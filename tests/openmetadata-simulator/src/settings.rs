@@ -27,6 +27,8 @@ pub struct Settings {
     pub bot_token_memory: Duration,
     /// How many requests the log keeps, the newest.
     pub log_limit: usize,
+    /// How much of each body the log keeps, in bytes.
+    pub log_body_limit: usize,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             latency: Duration::ZERO,
             bot_token_memory: Duration::from_secs(120),
             log_limit: 10_000,
+            log_body_limit: 16 * 1024,
         }
     }
 }

@@ -50,6 +50,9 @@ pub struct SiteKeys {
     pub title: Option<String>,
     /// Name of the stream that the app is published to; absent: not published.
     pub stream: Option<String>,
+    /// On Qlik Cloud the type of the space that `stream` names: `managed` (the default), `shared` or
+    /// `data`. Apps are published in managed spaces only; without `stream` they are in a personal one.
+    pub space_type: Option<String>,
     /// Owner; absent: a user `sa_repository` of `INTERNAL`.
     pub owner: Option<Person>,
     /// Tags by name.

@@ -80,7 +80,13 @@ pub(crate) async fn begin(
         None | Some(Effect::Delay { .. }) => None,
         Some(Effect::Error { code }) => {
             let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
-            Some(empty(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
+            let mut response = empty(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                // A tenant says how many seconds to wait.
+                let wait = header::HeaderValue::from_static("1");
+                response.headers_mut().insert(header::RETRY_AFTER, wait);
+            }
+            Some(response)
         }
         Some(Effect::NoAnswer) => {
             site.count(|stats| stats.unanswered += 1);

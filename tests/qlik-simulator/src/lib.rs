@@ -20,6 +20,7 @@
 pub mod admin;
 mod bundle;
 mod certificates;
+mod cloud;
 mod content;
 mod control;
 mod data_model;
@@ -44,7 +45,8 @@ pub use certificates::{CertificateError, Certificates};
 pub use control::{Control, Description, Touch};
 pub use faults::{Effect, Fault};
 pub use settings::{
-    Behaviour, Latencies, Mode, Opening, ProxySettings, Qrs, Rest, ScriptAccess, Settings,
+    Behaviour, CloudSettings, Latencies, Mode, Opening, ProxySettings, Qrs, Rest, ScriptAccess,
+    Settings,
 };
 pub use stats::{Opens, Stats};
 
@@ -99,7 +101,7 @@ impl QlikSite {
                 let config = Arc::new(certificates.mutual_tls()?);
                 (Some(config.clone()), Some(config))
             }
-            Mode::Proxy(_) => (
+            Mode::Proxy(_) | Mode::Cloud(_) => (
                 Some(Arc::new(certificates.server_tls()?)),
                 Some(Arc::new(certificates.mutual_tls()?)),
             ),

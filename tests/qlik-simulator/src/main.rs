@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Parser, ValueEnum};
 use qlik_simulator::{
-    Behaviour, Bundle, Latencies, Mode, Person, ProxySettings, QlikSite, Running, Settings,
+    Behaviour, Bundle, CloudSettings, Latencies, Mode, Person, ProxySettings, QlikSite, Running,
+    Settings,
 };
 use serde_json::json;
 
@@ -73,7 +74,7 @@ struct Arguments {
     /// Prefix of the virtual proxy (mode proxy).
     #[arg(long, value_name = "PREFIX", default_value = "")]
     prefix: String,
-    /// Bearer token and the user it stands for (mode proxy): TOKEN=DIRECTORY\user.
+    /// Bearer token and the user it stands for (modes proxy and cloud): TOKEN=DIRECTORY\user.
     #[arg(long, value_name = "TOKEN=USER")]
     token: Vec<String>,
     /// Header that names the user (mode proxy).
@@ -92,6 +93,8 @@ enum ModeName {
     Plain,
     /// One TLS port behind a virtual proxy.
     Proxy,
+    /// A tenant of Qlik Cloud.
+    Cloud,
 }
 
 #[tokio::main]
@@ -145,18 +148,18 @@ fn settings(arguments: Arguments) -> anyhow::Result<Settings> {
     if given != Latencies::default() {
         behaviour.latencies = given;
     }
+    let tokens = arguments.token.iter().map(|token| parse_token(token));
+    let tokens = tokens.collect::<anyhow::Result<_>>()?;
     let mode = match arguments.mode {
         ModeName::Certificates => Mode::Certificates,
         ModeName::Plain => Mode::Plain,
-        ModeName::Proxy => {
-            let tokens = arguments.token.iter().map(|token| parse_token(token));
-            Mode::Proxy(ProxySettings {
-                prefix: arguments.prefix.trim_matches('/').to_owned(),
-                tokens: tokens.collect::<anyhow::Result<_>>()?,
-                user_header: arguments.user_header,
-                csrf: arguments.csrf,
-            })
-        }
+        ModeName::Proxy => Mode::Proxy(ProxySettings {
+            prefix: arguments.prefix.trim_matches('/').to_owned(),
+            tokens,
+            user_header: arguments.user_header,
+            csrf: arguments.csrf,
+        }),
+        ModeName::Cloud => Mode::Cloud(CloudSettings { tokens, page: 100 }),
     };
     Ok(Settings {
         apps,

@@ -115,11 +115,13 @@ pub(crate) async fn handle(
             None => http::empty(StatusCode::NOT_FOUND),
         };
     }
-    let authenticated = authenticate(site, settings, request.headers());
     if inner == "/qps/csrftoken" && !settings.csrf {
+        // An older proxy does not have the route, and makes no session for it.
         return http::empty(StatusCode::NOT_FOUND);
     }
-    let Some(authenticated) = authenticated else { return http::empty(StatusCode::UNAUTHORIZED) };
+    let Some(authenticated) = authenticate(site, settings, request.headers()) else {
+        return http::empty(StatusCode::UNAUTHORIZED);
+    };
     let mut response = match (request.method(), inner) {
         (&Method::GET, "/qps/csrftoken") => {
             let mut response = http::empty(StatusCode::NO_CONTENT);

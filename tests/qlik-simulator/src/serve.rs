@@ -20,7 +20,7 @@ use crate::engine::{self, Endpoint, Start, parse_user};
 use crate::http::{self, header_text};
 use crate::settings::{Mode, Qrs};
 use crate::site::Site;
-use crate::{proxy, qrs, rest};
+use crate::{cloud, proxy, qrs, rest};
 
 /// Connections of one port at the same time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 8192;
@@ -78,7 +78,9 @@ pub(crate) async fn accept(
 }
 
 async fn connection(site: Arc<Site>, port: Port, stream: TcpStream, tls: Option<TlsAcceptor>) {
-    if port == Port::Qrs && site.behaviour().qrs == Qrs::Absent {
+    let has_repository =
+        site.behaviour().qrs != Qrs::Absent && !matches!(site.mode, Mode::Cloud(_));
+    if port == Port::Qrs && !has_repository {
         return;
     }
     stream.set_nodelay(true).ok();
@@ -111,6 +113,9 @@ async fn answer(site: &Arc<Site>, port: Port, request: Request<Body>) -> Respons
     if let (Port::Engine, Mode::Proxy(settings)) = (port, &site.mode) {
         return proxy::handle(site, settings, request).await;
     }
+    if let (Port::Engine, Mode::Cloud(settings)) = (port, &site.mode) {
+        return cloud::handle(site, settings, request).await;
+    }
     let Some(user) = user(site, &request) else { return http::empty(StatusCode::FORBIDDEN) };
     let path = request.uri().path().to_owned();
     if port == Port::Qrs {
@@ -134,7 +139,7 @@ async fn answer(site: &Arc<Site>, port: Port, request: Request<Body>) -> Respons
 fn user(site: &Site, request: &Request<Body>) -> Option<Person> {
     match site.mode {
         Mode::Plain => Some(Person::new("PERSONAL", "me")),
-        Mode::Certificates | Mode::Proxy(_) => {
+        Mode::Certificates | Mode::Proxy(_) | Mode::Cloud(_) => {
             header_text(request.headers(), "x-qlik-user").and_then(parse_user)
         }
     }

@@ -67,6 +67,18 @@ pub enum Mode {
     Plain,
     /// One TLS port behind a virtual proxy, as a site offers on 443.
     Proxy(ProxySettings),
+    /// A tenant of Qlik Cloud: REST and engine on one TLS port, a bearer token with every request.
+    /// There is no repository, and streams are managed spaces (see [`crate::SiteKeys::space_type`]).
+    Cloud(CloudSettings),
+}
+
+/// The tenant of [`Mode::Cloud`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudSettings {
+    /// Accepted bearer tokens, opaque to the simulator, and the user each stands for.
+    pub tokens: Vec<(String, Person)>,
+    /// Most entries of a page, whatever a client asks for. Real tenants give 100.
+    pub page: usize,
 }
 
 /// The virtual proxy of [`Mode::Proxy`].

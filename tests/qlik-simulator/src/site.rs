@@ -135,6 +135,17 @@ impl App {
         self.published().then(|| time.clone())
     }
 
+    /// When it was published as Qlik Cloud sees it: only to a managed space.
+    pub(crate) fn cloud_publish_time(&self) -> Option<String> {
+        let managed = self.space_type().eq_ignore_ascii_case("managed");
+        self.publish_time().filter(|_| managed)
+    }
+
+    /// Type of the space that its stream is on Qlik Cloud.
+    pub(crate) fn space_type(&self) -> &str {
+        self.keys.space_type.as_deref().unwrap_or("managed")
+    }
+
     pub(crate) fn description(&self) -> &str {
         self.content.app_text("description").unwrap_or_default()
     }

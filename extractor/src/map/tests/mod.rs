@@ -301,3 +301,25 @@ fn an_app_without_data_model_says_so_once() {
     assert!(chart(&events, "c").measures[0].fields.is_empty());
     assert_eq!(events.diagnostics.len(), 1, "{:?}", events.diagnostics);
 }
+
+/// Section access may refuse the data to everybody: the expressions still say what they name.
+#[test]
+fn fields_of_an_app_whose_data_model_is_unreadable_are_those_that_expressions_name() {
+    let objects = json!([sheet(
+        "s",
+        json!([object(
+            "c",
+            "table",
+            json!({
+                "qHyperCubeDef": cube(&["Order Date", "=Year(Day)"], &["Sum({<B={1}>} C)"]),
+            })
+        )])
+    )]);
+    let data_model = DataModelSource::Unreadable { reason: "refused".to_owned(), transient: false };
+    let events = map(&AppContent { data_model, ..content(&[], objects) });
+    let chart = chart(&events, "c");
+    assert_eq!(chart.dimensions[0].fields, ["Order Date"]);
+    assert_eq!(chart.dimensions[1].fields, ["Day"]);
+    assert_eq!(chart.measures[0].fields, ["B", "C"]);
+    assert_eq!(events.diagnostics.len(), 1, "{:?}", events.diagnostics);
+}

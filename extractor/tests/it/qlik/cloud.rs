@@ -2,6 +2,7 @@
 
 use extractor::qlik::model::{AppEntry, Owner};
 use extractor::qlik::settings::{Auth, name};
+use extractor::qlik::tls::Verification;
 use extractor::qlik::{Class, Settings, Site};
 use serde_json::{Value, json};
 
@@ -196,4 +197,91 @@ async fn a_key_that_is_refused_names_its_setting() {
     let error = site(settings).apps().await.unwrap_err();
     assert_eq!(error.class(), Class::SignIn);
     assert!(chain(&error).contains(name::TOKEN), "{}", chain(&error));
+}
+
+/// Owners are looked up one by one while they are few, else in the list of all; and not at all when
+/// nobody wants them.
+#[tokio::test]
+async fn owners_are_looked_up_in_few_requests() {
+    let check = async |owners: usize, wanted: bool, listed: bool, singly: usize| {
+        let items = (0..owners).map(|nth| {
+            json!({"resourceId": format!("a{nth}"), "name": "x", "ownerId": format!("o{nth}")})
+        });
+        let items: Value = items.collect();
+        let (server, _) = start(move |http, _| match http.path() {
+            "/api/v1/items" => ok(&json!({"data": items, "links": {}})),
+            "/api/v1/spaces" => ok(&json!({"data": [], "links": {}})),
+            "/api/v1/users" => {
+                let users: Value =
+                    (0..owners).map(|nth| json!({"id": format!("o{nth}"), "name": "N"})).collect();
+                ok(&json!({"data": users, "links": {}}))
+            }
+            path => ok(&json!({"id": path.rsplit('/').next(), "name": "N"})),
+        })
+        .await;
+        let mut settings = server_settings(&server);
+        settings.owners = wanted;
+        let list = site(settings).apps().await.unwrap();
+        let named = list.apps.iter().filter(|app| {
+            app.owner.as_ref().is_some_and(|owner| owner.name.as_deref() == Some("N"))
+        });
+        assert_eq!(named.count(), if wanted { owners } else { 0 });
+        server.see(|seen| {
+            let of = |test: &dyn Fn(&str) -> bool| {
+                seen.rest.iter().filter(|http| test(http.path())).count()
+            };
+            assert_eq!(of(&|path| path == "/api/v1/users") > 0, listed);
+            assert_eq!(of(&|path| path.starts_with("/api/v1/users/")), singly);
+        });
+    };
+    check(3, true, false, 3).await;
+    check(3, false, false, 0).await;
+    check(201, true, true, 0).await;
+}
+
+/// Settings for a server that `start` made; its certificate is not looked at.
+fn server_settings(server: &Server) -> Settings {
+    let url = format!("https://localhost:{}", server.port());
+    let mut settings = fast(Settings::new(url, Auth::Bearer("key".into())));
+    settings.verification = Verification::Off;
+    settings
+}
+
+#[tokio::test]
+async fn the_last_reload_that_succeeded_comes_with_the_app() {
+    let healthy = tenant(Vec::new());
+    let (_server, site) = start(move |http, nth| {
+        if !http.path().ends_with("/reloads/metadata/") {
+            return healthy(http, nth);
+        }
+        ok(&json!({"data": [
+            {"reloadId": "old", "endTime": "2026-01-01T00:00:00Z", "success": true},
+            {"reloadId": "last", "endTime": "2026-01-02T00:00:00Z", "success": true,
+                "statements": [{"type": "Load", "connection": "dwh", "tableName": "orders"}]},
+            {"reloadId": "failed", "endTime": "2026-01-03T00:00:00Z", "success": false},
+        ]}))
+    })
+    .await;
+    let content = site.read_app(&app(), &limits()).await.unwrap();
+    assert_eq!(content.reload["reloadId"], "last");
+    assert_eq!(content.reload["statements"][0]["connection"], "dwh");
+}
+
+#[tokio::test]
+async fn an_app_whose_reloads_are_not_known_is_read_all_the_same() {
+    for (status, notices) in [(403, 0), (404, 0), (500, 1)] {
+        let healthy = tenant(Vec::new());
+        let (_server, site) = start(move |http, nth| {
+            if http.path().ends_with("/reloads/metadata/") {
+                (status, Vec::new(), String::new())
+            } else {
+                healthy(http, nth)
+            }
+        })
+        .await;
+        let content = site.read_app(&app(), &limits()).await.unwrap();
+        assert_eq!(content.reload, Value::Null, "{status}");
+        let about = |notice: &&String| notice.contains("reload");
+        assert_eq!(content.notices.iter().filter(about).count(), notices, "{:?}", content.notices);
+    }
 }

@@ -18,14 +18,13 @@ use super::{
     owners::Owners,
     search::Search,
     settings::{LoadSettings, ServiceSettings},
-    state::{Directory, Known, Lookup, name_number},
+    state::{Directory, Known, Lookup, id_text, name_number},
     tables::Tables,
     tags::Tags,
 };
-use crate::sink::{Fatal, Outcome};
+use crate::sink::{Fatal, Outcome, Planned, Watcher};
 
 /// The shared parts.
-#[derive(Debug)]
 pub(super) struct Core {
     pub(super) client: Client,
     pub(super) naming: Naming,
@@ -53,6 +52,18 @@ pub(super) struct Core {
     pub(super) no_bulk: AtomicBool,
     /// Whether edges from data models may carry columns, once that is known.
     model_columns: OnceLock<bool>,
+    /// Is told what would be written, when nothing may be.
+    watcher: Option<Watcher>,
+    /// Numbers of the names that would be there by now.
+    planned: Mutex<HashSet<(Kind, u128)>>,
+    /// Whether the service is known not to be there, in which case it holds nothing.
+    pub(super) no_service: AtomicBool,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 /// Most apps whose project is remembered; emptied when full.
@@ -93,7 +104,40 @@ impl Core {
             patch_refused: AtomicBool::new(false),
             no_bulk: AtomicBool::new(false),
             model_columns,
+            watcher: None,
+            planned: Mutex::default(),
+            no_service: AtomicBool::new(false),
         }
+    }
+
+    /// From now on nothing is written; `watcher` is told instead.
+    pub(super) fn only_look(&mut self, watcher: Watcher) {
+        self.client.forbid_writes();
+        self.watcher = Some(watcher);
+    }
+
+    /// Whether nothing may be written.
+    pub(super) fn only_looks(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// Tells what would be written.
+    pub(super) fn plan(&self, planned: &Planned) {
+        if let Some(watcher) = &self.watcher {
+            watcher(planned);
+        }
+    }
+
+    /// Remembers that an entity would be there by now, and gives it an id that no entity has.
+    pub(super) fn plan_entity(&self, kind: Kind, name: &str) -> String {
+        lock(&self.planned).insert((kind, name_number(name)));
+        id_text(name_number(name))
+    }
+
+    /// The id that [`Core::plan_entity`] gave it.
+    pub(super) fn planned_id(&self, kind: Kind, name: &str) -> Option<String> {
+        let number = name_number(name);
+        lock(&self.planned).contains(&(kind, number)).then(|| id_text(number))
     }
 
     /// Names of the users that we write as or wrote as.
@@ -224,6 +268,19 @@ impl Core {
         // More than requests may be in flight, so that those are never too few.
         let at_a_time = self.client.max_concurrency() * 2;
         stream::iter(futures).buffered(at_a_time).try_collect().await
+    }
+
+    /// Counts values that stay because a person edited them.
+    pub(super) fn kept(&self, kind: Kind, values: u64) {
+        if let Some(counter) = self.client.counters.kept.get(kind as usize) {
+            Counters::add(counter, values);
+        }
+    }
+
+    /// Counts an edge that somebody else made.
+    pub(super) fn kept_edge(&self) {
+        let [.., edges] = &self.client.counters.kept;
+        Counters::add(edges, 1);
     }
 
     /// Counts outcomes.

@@ -1,8 +1,15 @@
 //! What was done, for reports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
+use schemas::Topic;
 use serde::Serialize;
+
+use super::limiter::Class;
+use crate::sink::{BUCKETS, Figures, Latency};
 
 /// Counters of one sink since it was connected.
 #[derive(Debug, Default)]
@@ -10,7 +17,8 @@ pub(super) struct Counters {
     pub(super) created: AtomicU64,
     pub(super) updated: AtomicU64,
     pub(super) unchanged: AtomicU64,
-    pub(super) kept: AtomicU64,
+    /// By kind: dashboards, charts, data models, edges.
+    pub(super) kept: [AtomicU64; 4],
     pub(super) deleted: AtomicU64,
     pub(super) waiting: AtomicU64,
     pub(super) unresolved: AtomicU64,
@@ -20,6 +28,15 @@ pub(super) struct Counters {
     pub(super) retries: AtomicU64,
     pub(super) columns_dropped: AtomicU64,
     pub(super) owners_unmatched: AtomicU64,
+    /// By class.
+    latency: [Histogram; 3],
+}
+
+/// Durations of requests.
+#[derive(Debug, Default)]
+struct Histogram {
+    counts: [AtomicU64; BUCKETS.len() + 1],
+    micros: AtomicU64,
 }
 
 /// State of the counters at one moment.
@@ -59,13 +76,46 @@ impl Counters {
         counter.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Notes how long a request took.
+    pub(super) fn took(&self, class: Class, duration: Duration) {
+        let Some(histogram) = self.latency.get(class as usize) else { return };
+        let seconds = duration.as_secs_f64();
+        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS.len());
+        if let Some(count) = histogram.counts.get(bucket) {
+            Self::add(count, 1);
+        }
+        Self::add(&histogram.micros, u64::try_from(duration.as_micros()).unwrap_or_default());
+    }
+
+    /// For metrics and reports, but for the limit of requests in flight.
+    pub(super) fn figures(&self) -> Figures {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let topics = [Topic::Dashboards, Topic::Charts, Topic::DataModels, Topic::Lineage];
+        let kinds = ["read", "write", "bulk"];
+        let latency = kinds.into_iter().zip(&self.latency).map(|(kind, histogram)| Latency {
+            kind,
+            counts: std::array::from_fn(|i| histogram.counts.get(i).map_or(0, get)),
+            seconds: Duration::from_micros(get(&histogram.micros)).as_secs_f64(),
+        });
+        Figures {
+            kept: topics.into_iter().zip(&self.kept).map(|(t, n)| (t.suffix(), get(n))).collect(),
+            requests: get(&self.requests),
+            writes: get(&self.writes),
+            retries: get(&self.retries),
+            columns_dropped: get(&self.columns_dropped),
+            owners_unmatched: get(&self.owners_unmatched),
+            concurrency: 0,
+            latency: latency.collect(),
+        }
+    }
+
     pub(super) fn snapshot(&self) -> Snapshot {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
             created: get(&self.created),
             updated: get(&self.updated),
             unchanged: get(&self.unchanged),
-            kept: get(&self.kept),
+            kept: self.kept.iter().map(get).sum(),
             deleted: get(&self.deleted),
             waiting: get(&self.waiting),
             unresolved: get(&self.unresolved),

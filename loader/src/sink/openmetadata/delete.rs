@@ -8,9 +8,9 @@ use super::{
     core::Core,
     fqn,
     map::Kind,
-    state::Lookup,
+    state::{Known, Lookup},
 };
-use crate::sink::{Fatal, Item, Outcome};
+use crate::sink::{Fatal, Item, Outcome, Planned, PlannedChange};
 
 /// Deletes the entities of the items; one outcome for each item, in order.
 pub(super) async fn entities(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>, Fatal> {
@@ -52,6 +52,9 @@ pub(super) async fn entity(core: &Core, kind: Kind, name: &str) -> Result<(), Fa
         core.set_relink(name, false);
     }
     let fqn = core.naming.fqn(kind, name);
+    if core.only_looks() {
+        return plan(core, kind, name, fqn).await;
+    }
     let path = format!("{}{}", kind.path(), fqn::path(&["name", &fqn]));
     let query = vec![("hardDelete", hard.to_string()), ("recursive", "false".to_owned())];
     core.columns.forget(kind, name);
@@ -67,6 +70,19 @@ pub(super) async fn entity(core: &Core, kind: Kind, name: &str) -> Result<(), Fa
         core.directory.set(kind, name, known);
     }
     result.map(|_| ())
+}
+
+/// Takes an entity for deleted if there is one, and tells so.
+async fn plan(core: &Core, kind: Kind, name: &str, fqn: String) -> Result<(), Failure> {
+    let Some((entity, _)) = core.read(kind, name, "").await? else { return Ok(()) };
+    if core.load.hard_delete || entity.get("deleted").and_then(Value::as_bool) != Some(true) {
+        let change = PlannedChange::Delete;
+        core.plan(&Planned { kind: kind.entity_type(), name: fqn, change, fields: Vec::new() });
+    }
+    let mut known = Known::of(&entity);
+    known.deleted = true;
+    core.directory.set(kind, name, known);
+    Ok(())
 }
 
 /// The outcome of a key of another service.

@@ -112,6 +112,17 @@ impl Limiter {
         self.free.notify_one();
     }
 
+    /// Requests that may be in flight at the moment.
+    pub(super) fn current(&self) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, positive"
+        )]
+        let limit = self.lock().limit.floor() as u64;
+        limit
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

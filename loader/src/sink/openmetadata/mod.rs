@@ -35,6 +35,8 @@ mod tls;
 mod token;
 pub mod version;
 
+use std::sync::atomic::Ordering;
+
 use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
@@ -48,10 +50,10 @@ use self::{
 pub use self::{
     counters::Snapshot,
     map::Kind,
-    reconcile::{Alive, Stray, Strays},
+    reconcile::{Alive, Stray, StrayEdge, Strays},
     settings::Settings,
 };
-use super::{Change, Fatal, Item, Outcome, Stage};
+use super::{Change, Fatal, Figures, Item, Outcome, Stage, Watcher};
 
 /// A dashboard service of an OpenMetadata server.
 #[derive(Debug)]
@@ -68,6 +70,28 @@ impl OpenMetadataSink {
     /// A configuration that cannot work (exit code 2), a server that is none or too old, a token that
     /// is refused (3), or `stop`.
     pub async fn connect(settings: Settings, stop: CancellationToken) -> Result<Self, Fatal> {
+        Self::open(settings, stop, None).await
+    }
+
+    /// Connects to look: nothing is ever written, not even the service when it is missing, and
+    /// `watcher` is told what would have been. Outcomes are those of writing; later changes see
+    /// earlier ones as if they had been written.
+    ///
+    /// # Errors
+    /// As [`OpenMetadataSink::connect`].
+    pub async fn connect_to_look(
+        settings: Settings,
+        stop: CancellationToken,
+        watcher: Watcher,
+    ) -> Result<Self, Fatal> {
+        Self::open(settings, stop, Some(watcher)).await
+    }
+
+    async fn open(
+        settings: Settings,
+        stop: CancellationToken,
+        watcher: Option<Watcher>,
+    ) -> Result<Self, Fatal> {
         let Settings { server, service, tables, load } = settings;
         if service.name.is_empty() || service.name.contains('"') || service.name.contains("::") {
             return Err(Fatal {
@@ -105,11 +129,23 @@ impl OpenMetadataSink {
         );
         let users = user.into_iter().chain(server.former_users).collect();
         let naming = Naming { service: service.name.clone(), features };
-        let core = Core::new(client, naming, service, load, Tables::new(tables), users);
-        service::ensure(&core.client, &core.naming, &core.service)
-            .await
-            .map_err(|failure| stopped(&core.client, failure))?;
-        core.client.set_probe(service::path(&core.naming));
+        let mut core = Core::new(client, naming, service, load, Tables::new(tables), users);
+        let is_there = match watcher {
+            None => service::ensure(&core.client, &core.naming, &core.service).await.map(|()| true),
+            Some(watcher) => {
+                core.only_look(watcher);
+                service::look(&core.client, &core.naming).await
+            }
+        };
+        match is_there.map_err(|failure| stopped(&core.client, failure))? {
+            true => core.client.set_probe(service::path(&core.naming)),
+            false => {
+                tracing::info!(service = core.naming.service, "the service is not there yet");
+                core.no_service.store(true, Ordering::Relaxed);
+                core.directory.set_empty();
+                core.client.set_probe("/system/version".to_owned());
+            }
+        }
         Ok(Self { core, version })
     }
 
@@ -168,10 +204,20 @@ impl OpenMetadataSink {
         self.core.client.counters.snapshot()
     }
 
+    /// What it tells about its own work.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let client = &self.core.client;
+        Figures { concurrency: client.concurrency(), ..client.counters.figures() }
+    }
+
     /// Forgets what the service was thought to hold, so that it is read again: after another loader
     /// had some of the partitions, or from time to time.
     pub fn refresh(&self) {
-        self.core.directory.forget_all();
+        // What would be there by now is nowhere else.
+        if !self.core.only_looks() {
+            self.core.directory.forget_all();
+        }
         self.core.tables.forget();
         self.core.tags.forget();
         self.core.owners.forget();
@@ -190,6 +236,23 @@ impl OpenMetadataSink {
         reconcile::strays(&self.core, alive)
             .await
             .map_err(|failure| stopped(&self.core.client, failure))
+    }
+
+    /// Lists what edges around entities of the service hold of events that no topic knows. Edges of
+    /// people, and of other writers, do not count.
+    ///
+    /// # Errors
+    /// Credentials that are refused, edges that the server cannot show, or a stop.
+    pub async fn stray_edges(&self, alive: &Alive) -> Result<Strays, Fatal> {
+        lineage::strays(&self.core, alive)
+            .await
+            .map_err(|failure| stopped(&self.core.client, failure))
+    }
+
+    /// Whether a stray is still one, now that more keys are known.
+    #[must_use]
+    pub fn is_stray(&self, alive: &Alive, stray: &Stray) -> bool {
+        reconcile::is_stray(alive, stray)
     }
 
     /// Deletes a stray, softly unless configured otherwise; false when it was gone already.

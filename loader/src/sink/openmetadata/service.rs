@@ -25,10 +25,19 @@ pub(super) async fn ensure(
     naming: &Naming,
     settings: &ServiceSettings,
 ) -> Result<(), Failure> {
+    match look(client, naming).await? {
+        true => Ok(()),
+        false => create(client, naming, settings).await,
+    }
+}
+
+/// Whether the service is there; changes nothing.
+///
+/// # Errors
+/// As [`ensure`].
+pub(super) async fn look(client: &Client, naming: &Naming) -> Result<bool, Failure> {
     let query = vec![("include", "all".to_owned())];
-    let Some(answer) = client.get(path(naming), query).await? else {
-        return create(client, naming, settings).await;
-    };
+    let Some(answer) = client.get(path(naming), query).await? else { return Ok(false) };
     let kind = answer.body.get("serviceType").and_then(Value::as_str).unwrap_or_default();
     if !matches!(kind, "QlikSense" | "QlikCloud" | "CustomDashboard") {
         return Err(Failure::from(Fatal {
@@ -50,7 +59,7 @@ pub(super) async fn ensure(
             exit_code: 3,
         }));
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn create(

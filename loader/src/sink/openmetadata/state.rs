@@ -70,7 +70,7 @@ fn id_number(text: &str) -> Option<u128> {
 }
 
 /// A number as a UUID.
-fn id_text(id: u128) -> String {
+pub(super) fn id_text(id: u128) -> String {
     let digits = format!("{id:032x}");
     let mut text = String::with_capacity(36);
     for (position, c) in digits.chars().enumerate() {
@@ -134,6 +134,22 @@ impl Directory {
         lock(&self.shelf(kind).entities).insert(name_number(name), known);
     }
 
+    /// Whether the id of an entity is known.
+    pub(super) fn has_id(&self, kind: Kind, name: &str) -> bool {
+        matches!(self.lookup(kind, name), Lookup::Known(known) if known.id != 0)
+    }
+
+    /// Learns the id of an entity that was written by a bulk request, whose answer does not say it.
+    pub(super) fn learn_id(&self, kind: Kind, name: &str, id: &str) {
+        if let (Some(known), Some(id)) =
+            (lock(&self.shelf(kind).entities).get_mut(&name_number(name)), id_number(id))
+            && known.id == 0
+            && known.content != 0
+        {
+            known.id = id;
+        }
+    }
+
     /// Remembers that the service has no such entity.
     pub(super) fn remove(&self, kind: Kind, name: &str) {
         lock(&self.shelf(kind).entities).remove(&name_number(name));
@@ -152,6 +168,13 @@ impl Directory {
             shelf.complete.store(false, Ordering::Release);
             shelf.lookups.store(0, Ordering::Relaxed);
             *lock(&shelf.entities) = HashMap::new();
+        }
+    }
+
+    /// The service holds nothing.
+    pub(super) fn set_empty(&self) {
+        for shelf in &self.shelves {
+            shelf.complete.store(true, Ordering::Release);
         }
     }
 

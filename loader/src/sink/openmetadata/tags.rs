@@ -54,7 +54,8 @@ impl Tags {
         for tag in tags {
             let name = names::tag(naming.features.names, tag);
             let fqn = fqn::join(&[&self.classification, &name]);
-            if !self.is_known(&name) {
+            // A look does not create what a load would.
+            if !client.is_read_only() && !self.is_known(&name) {
                 let _guard = self.creating.lock().await;
                 if !self.is_known(&name) {
                     match self.ensure(client, &name, tag, &fqn).await {

@@ -1,11 +1,17 @@
 //! Deletes, and what comes back.
 
-use loader::sink::{Outcome, openmetadata::Alive};
+use loader::sink::{
+    Outcome,
+    openmetadata::{Alive, Stray},
+};
 use openmetadata_simulator::{Kind, Running};
-use schemas::{Event, Topic};
+use schemas::{Event, Topic, event::Node};
 use serde_json::{Value, json};
 
-use super::{VERSIONS, World, apply, edge_tombstone, load::names, site, tombstone, upserts};
+use super::{
+    VERSIONS, World, apply, edge_tombstone, is_newer_or, lineage, load::names, site, tombstone,
+    upserts,
+};
 
 /// Tombstones for everything of an app.
 fn tombstones(events: &[Event], with_header: bool) -> Vec<loader::sink::Item> {
@@ -170,12 +176,65 @@ async fn strays_are_what_no_topic_knows() {
     let strays = sink.strays(&alive).await.expect("a list");
     assert_eq!((strays.total, strays.strays.len()), (15, 7));
     for stray in &strays.strays {
-        assert!(stray.name.starts_with("app-2"), "{stray:?}");
+        let Stray::Entity { name, .. } = stray else { panic!("{stray:?}") };
+        assert!(name.starts_with("app-2"), "{stray:?}");
         sink.remove(stray).await.expect("no trouble");
     }
     assert_eq!(sink.strays(&alive).await.expect("a list").strays, []);
     assert_eq!(live(&world.server, Kind::Dashboard), ["prod.app-1"]);
     assert!(live(&world.server, Kind::Chart).contains(&"other.theirs".to_owned()));
+}
+
+#[tokio::test]
+async fn stray_edges_are_what_no_topic_knows() {
+    for version in VERSIONS.into_iter().filter(|version| is_newer_or(version, (1, 2))) {
+        let world = World::new(version).await;
+        let events = site::site();
+        world.load(&events).await;
+        let id = |kind, fqn: &str| world.entity(kind, fqn)["id"].clone();
+        let orders = |app: &str| format!("prod.model.{app}_Orders");
+        let model = |app: &str| json!({"id": id(Kind::DataModel, &orders(app)), "type": "dashboardDataModel"});
+        // Drawn by a person, and without an event by a loader of old.
+        let drawn = |source: &str, from: Value, to: Value| json!({"edge": {"fromEntity": from, "toEntity": to, "lineageDetails": {"source": source}}});
+        let by_person = drawn("Manual", model("app-1"), model("app-2"));
+        world.server.as_admin("PUT", "/lineage", Some(&by_person));
+        let before = world.server.catalogue();
+
+        // Everything is known: nothing is a stray.
+        let sink = world.sink().await;
+        let mut alive = Alive::default();
+        let is_gone = |event: &Event| {
+            matches!(event, Event::Lineage(edge) if edge.app_id == "app-1"
+            && (edge.to == Node::chart("app-1", "c2") || edge.from == Node::file(site::FILE)))
+        };
+        for event in events.iter().filter(|event| !is_gone(event)) {
+            sink.add_alive(&mut alive, event.topic(), &event.key());
+        }
+        let mut all = Alive::default();
+        for event in &events {
+            sink.add_alive(&mut all, event.topic(), &event.key());
+        }
+        assert_eq!(sink.stray_edges(&all).await.expect("edges").strays, [], "{version}");
+
+        // Two events are in no topic.
+        let found = sink.stray_edges(&alive).await.expect("edges");
+        assert_eq!(found.strays.len(), 2, "{version}: {found:?}");
+        assert_eq!(world.server.catalogue(), before, "looking writes nothing");
+        for stray in &found.strays {
+            assert!(sink.is_stray(&alive, stray) && !sink.is_stray(&all, stray));
+            assert!(sink.remove(stray).await.expect("no trouble"), "{version}: {stray:?}");
+        }
+        assert_eq!(sink.stray_edges(&alive).await.expect("edges").strays, [], "{version}");
+        let edges = lineage::edges(&world);
+        let has = |from: &str, to: &str| edges.iter().any(|(f, t, _)| f == from && t == to);
+        assert!(!has(&lineage::file_fqn(), &orders("app-1")), "{version}");
+        assert!(has(&lineage::file_fqn(), &orders("app-2")), "{version}");
+        assert!(has(&orders("app-1"), &orders("app-2")), "{version}: a person's");
+
+        // The next load brings back what topics have.
+        world.load(&events).await;
+        world.load_unchanged(&events).await;
+    }
 }
 
 #[tokio::test]

@@ -47,11 +47,6 @@ fn owner_name(entity: &Value) -> Value {
     first["name"].clone()
 }
 
-/// Up to 1.4 the stand-in takes a chart off its dashboards at every PATCH; no real server was seen to.
-fn patch_keeps_links(version: &str) -> bool {
-    is_newer_or(version, (1, 5))
-}
-
 #[tokio::test]
 async fn what_people_edited_survives_on_every_version() {
     for version in VERSIONS {
@@ -87,13 +82,11 @@ async fn what_people_edited_survives_on_every_version() {
                 {"op": "add", "path": "/tags/-", "value": tag},
             ]),
         );
-        if patch_keeps_links(version) {
-            world.person_edits(
-                Kind::Chart,
-                "prod.app-1_c1",
-                &json!([text("/description"), text("/displayName")]),
-            );
-        }
+        world.person_edits(
+            Kind::Chart,
+            "prod.app-1_c1",
+            &json!([text("/description"), text("/displayName")]),
+        );
         world.person_edits(
             Kind::DataModel,
             "prod.model.app-1_Orders",
@@ -116,11 +109,9 @@ async fn what_people_edited_survives_on_every_version() {
             assert_eq!(owner_name(&app), "zoe");
             assert!(tags(&app).contains(&"Qlik.Board"));
             assert_eq!(app["lifeCycle"]["updated"]["timestamp"].as_i64().unwrap_or(9000), 9000);
-            if patch_keeps_links(version) {
-                let chart = world.entity(Kind::Chart, "prod.app-1_c1");
-                assert_eq!(chart["description"], "A person's");
-                assert_eq!(chart["displayName"], "A person's");
-            }
+            let chart = world.entity(Kind::Chart, "prod.app-1_c1");
+            assert_eq!(chart["description"], "A person's");
+            assert_eq!(chart["displayName"], "A person's");
             let model = world.entity(Kind::DataModel, "prod.model.app-1_Orders");
             assert_eq!(model["description"], "A person's");
             assert_eq!(model["columns"][2]["description"], "A person's");
@@ -233,7 +224,7 @@ async fn links_tags_domains_and_the_like_of_others_survive() {
 
 #[tokio::test]
 async fn a_rewritten_chart_stays_on_its_dashboard() {
-    for version in VERSIONS.into_iter().filter(|version| patch_keeps_links(version)) {
+    for version in VERSIONS {
         let world = World::new(version).await;
         let events = site::site();
         world.load(&events).await;

@@ -59,7 +59,7 @@ async fn event_by_event_and_in_one_batch_give_the_same() {
 }
 
 /// Drops members, such as versions: an entity that is written in two steps has a higher one.
-fn without(ignored: &[&str], mut value: Value) -> Value {
+pub(super) fn without(ignored: &[&str], mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
             members.retain(|name, _| !ignored.contains(&name.as_str()));

@@ -7,10 +7,17 @@
 
 mod architecture;
 mod chain;
+mod check;
+mod cloud;
+mod connection;
 mod consumers;
 mod crash;
 mod errors;
+mod fidelity;
 mod follow;
 mod idempotence;
+mod lineage;
+mod options;
+mod site;
 mod unopened;
 mod world;

@@ -14,10 +14,11 @@ use end_to_end::{
     stage,
 };
 use openmetadata_simulator::{
-    Effect, Fault, OpenMetadata, Running as Catalogue, Settings as CatalogueSettings,
+    Effect, Fault, OpenMetadata, Running as Catalogue, Seed, Settings as CatalogueSettings,
 };
 use qlik_simulator::{
-    Bundle, Certificates, Control, QlikSite, Running as Site, Settings as SiteSettings,
+    Bundle, Certificates, Control, QlikSite, Running as Site, ScriptAccess,
+    Settings as SiteSettings, Touch,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -39,6 +40,7 @@ pub(crate) struct World {
     site: Site,
     catalogue: Catalogue,
     folder: TempDir,
+    bundles: Vec<Bundle>,
 }
 
 impl World {
@@ -74,7 +76,7 @@ impl World {
             }
             expected_apps.insert(bundle.id(), expected);
         }
-        let settings = SiteSettings { apps: bundles, ..SiteSettings::default() };
+        let settings = SiteSettings { apps: bundles.clone(), ..SiteSettings::default() };
         let site = QlikSite::start(settings).await.expect("the site starts");
         let release = release.parse().expect("a release");
         let catalogue = OpenMetadata::start(CatalogueSettings::of_release(release)).await;
@@ -85,7 +87,7 @@ impl World {
         let config = folder.path().join("config.yaml");
         let text = configuration(&site, &broker, &catalogue, folder.path()).to_string();
         fs::write(&config, text).expect("a configuration");
-        Self { broker, apps: expected_apps, copy, config, site, catalogue, folder }
+        Self { broker, apps: expected_apps, copy, config, site, catalogue, folder, bundles }
     }
 
     /// Runs the extractor once, which must succeed, and returns its report.
@@ -96,6 +98,16 @@ impl World {
     /// Runs the loader to the end, which must succeed, and returns its report.
     pub(crate) async fn load(&self, args: &[&str]) -> Value {
         self.run("loader", &[&["run", "--until-end"], args].concat()).await
+    }
+
+    /// Runs another command of the loader, which must succeed, and returns its report.
+    pub(crate) async fn loader(&self, args: &[&str]) -> Value {
+        self.run("loader", args).await
+    }
+
+    /// Runs a command of a stage to its end.
+    pub(crate) async fn command(&self, stage: &str, args: &[&str]) -> stage::Ended {
+        stage::run(stage, &self.config, args).await
     }
 
     async fn run(&self, stage: &str, args: &[&str]) -> Value {
@@ -179,6 +191,46 @@ impl World {
     /// The handle that steers the site.
     pub(crate) fn control(&self) -> Control {
         self.site.control()
+    }
+
+    /// Gives an app another title.
+    pub(crate) fn rename_app(&self, id: &str, title: &str) {
+        assert!(self.site.control().rename_app(id, title), "no app {id}");
+    }
+
+    /// Puts the app with this id, and its copies, on the site as they were at first.
+    pub(crate) fn put_app_again(&self, id: &str) {
+        let bundle = self.bundles.iter().find(|bundle| bundle.id() == id);
+        let bundle = bundle.unwrap_or_else(|| panic!("no app {id}")).clone();
+        self.site.control().put_app(bundle).expect("a valid bundle");
+    }
+
+    /// Changes the script of an app, without its copies.
+    pub(crate) fn change_script(&self, id: &str, change: impl Fn(&str) -> String) {
+        let found = self.bundles.iter().find(|bundle| bundle.id() == id);
+        let mut bundle = found.unwrap_or_else(|| panic!("no app {id}")).clone();
+        let changed = change(&bundle.script);
+        assert_ne!(changed, bundle.script, "nothing changes");
+        bundle.script = changed;
+        bundle.site.copies.clear();
+        self.site.control().put_app(bundle).expect("an app");
+        assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");
+    }
+
+    /// What of an app's script may be read; the app counts as changed.
+    pub(crate) fn script_access(&self, id: &str, access: Option<ScriptAccess>) {
+        assert!(self.site.control().set_script_access(id, access), "no app {id}");
+        assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");
+    }
+
+    /// Puts into the catalogue what is there before the loader comes.
+    pub(crate) fn seed(&self, seed: &Seed) {
+        self.catalogue.seed(seed).expect("a seed");
+    }
+
+    /// Every lineage edge of the catalogue: `{from, to, details}`.
+    pub(crate) fn catalogue_edges(&self) -> Vec<Value> {
+        self.catalogue.edges()
     }
 
     /// Removes an app from the site.

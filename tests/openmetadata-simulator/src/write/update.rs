@@ -83,7 +83,8 @@ pub(super) fn compare(stored: &Entity, new: &mut Entity, how: &How<'_>) -> Outco
         found.compare_sets(name, stored, new);
     }
     if stored.kind == Kind::Chart {
-        if how.put && !how.rules.chart_put_unlinks {
+        // Where charts have no list of dashboards, no write of a chart touches it.
+        if !how.rules.chart_put_unlinks {
             new.dashboards.clone_from(&stored.dashboards);
         }
         found.compare_sets("dashboards", &stored.dashboards, &new.dashboards);

@@ -8,7 +8,7 @@ use super::{global, lists, strip};
 use crate::bundle::derived_id;
 use crate::content::{Content, text_at};
 use crate::data_model;
-use crate::settings::ScriptAccess;
+use crate::settings::{Mode, ScriptAccess};
 use crate::site::App;
 
 pub(super) fn call(
@@ -141,7 +141,16 @@ fn app_layout(document: &Document, app: &App) -> Value {
         layout.insert("qHasScript".into(), true.into());
     }
     layout.insert("qStateNames".into(), json!([]));
-    layout.insert("qMeta".into(), global::app_meta(app));
+    let meta = global::app_meta(app);
+    match (&document.site.mode, meta) {
+        (Mode::Cloud(_), Value::Object(_)) => {
+            layout.extend(crate::cloud::app_attributes(app));
+            layout.insert("qMeta".into(), json!({}));
+        }
+        (_, meta) => {
+            layout.insert("qMeta".into(), meta);
+        }
+    }
     layout.insert("qLocaleInfo".into(), json!({"qDecimalSep": ".", "qThousandSep": ","}));
     // An app that was never reloaded has no data; false is left out as everywhere.
     if content.has_data() {

@@ -168,7 +168,7 @@ async fn serve(
 fn ttl(site: &Site, endpoint: &Endpoint) -> Duration {
     let by_mode = match site.mode {
         Mode::Proxy(_) => PROXY_LINGER,
-        Mode::Certificates | Mode::Plain => Duration::ZERO,
+        Mode::Certificates | Mode::Plain | Mode::Cloud(_) => Duration::ZERO,
     };
     let linger = site.behaviour().linger_ms.map(Duration::from_millis);
     endpoint.ttl.or(linger).unwrap_or(by_mode)

@@ -52,6 +52,8 @@ pub(super) struct Client {
     /// A path that a healthy server answers with 200: tells a body that the server cannot digest
     /// from a server that cannot do anything. Set when the sink is connected.
     probe: OnceLock<String>,
+    /// Only questions may be sent.
+    read_only: bool,
     /// Bodies given up since a write succeeded.
     refused_in_a_row: AtomicU32,
 }
@@ -100,13 +102,29 @@ impl Client {
             made: Instant::now(),
             trouble: Mutex::new(None),
             probe: OnceLock::new(),
+            read_only: false,
             refused_in_a_row: AtomicU32::new(0),
         })
+    }
+
+    /// From now on only questions may be sent.
+    pub(super) fn forbid_writes(&mut self) {
+        self.read_only = true;
+    }
+
+    /// Whether only questions may be sent.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The server's address, without credentials.
     pub(super) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Requests that may be in flight at the moment.
+    pub(super) fn concurrency(&self) -> u64 {
+        self.limiter.current()
     }
 
     /// Most requests in flight.
@@ -139,6 +157,16 @@ impl Client {
 
     /// Sends a request until there is an answer that settles it.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        if self.read_only && call.writes() {
+            // What only looks plans its writes elsewhere; this is the last line of defence.
+            return Err(Failure::Fatal {
+                message: format!(
+                    "tried to send {} `{}` where nothing may be written; this is a defect of the loader",
+                    call.method, call.path
+                ),
+                exit_code: 1,
+            });
+        }
         let url = self.url(call)?;
         let started = Instant::now();
         let mut server_errors = 0;
@@ -248,7 +276,9 @@ impl Client {
                 Try { verdict, status: 0, etag: None, asked: None, cause: Some(cause) }
             }
         };
-        self.learn(call.class, &result.verdict, sent.elapsed());
+        let took = sent.elapsed();
+        self.counters.took(call.class, took);
+        self.learn(call.class, &result.verdict, took);
         Ok(result)
     }
 

@@ -24,6 +24,9 @@ type Outcomes = Vec<(usize, Outcome)>;
 
 /// Writes all rows, in any order.
 pub(super) async fn write_all(core: &Core, rows: Rows) -> Result<Outcomes, Fatal> {
+    if core.only_looks() {
+        return Ok(rows.into_iter().map(|(index, row)| (index, row.plan(core))).collect());
+    }
     let has_bulk = core.naming.features.bulk && !core.no_bulk.load(Ordering::Relaxed);
     let mut requests: Vec<Rows> = Vec::new();
     if has_bulk {

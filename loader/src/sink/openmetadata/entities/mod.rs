@@ -4,6 +4,7 @@
 //! changed one is read first, so that what people edited can be told from what we wrote.
 
 mod bulk;
+mod difference;
 mod history;
 mod plan;
 mod project;
@@ -23,7 +24,7 @@ use self::{
 use super::{
     client::Failure,
     core::Core,
-    counters::Counters,
+    hash,
     map::{self, Detail, Draft, Kind},
     state::Lookup,
 };
@@ -244,21 +245,26 @@ async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure>
     let ours = ours(core, &draft, &stored).await?;
     let tags = core.load.tags.then_some(&core.tags);
     let plan = plan::plan(&draft, &stored, &ours, features, tags);
-    if stored.deleted {
+    if stored.deleted && !core.only_looks() {
         return restore(core, &stored, plan).await.map(|()| None);
     }
-    Counters::add(&core.client.counters.kept, plan.kept);
+    core.kept(draft.kind, plan.kept);
     if plan.is_stored && (recorded || !features.source_hash) {
         if draft.kind == Kind::Dashboard {
             core.set_relink(&draft.name, false);
         }
         return Ok(Some(Todo::Done(Outcome::Unchanged)));
     }
+    if core.only_looks() {
+        let differences = difference::between(&plan.entity, &stored, &plan.patch);
+        let row = Row::update(plan.entity, Some(plan.record.encode()), plan.extras);
+        return Ok(Some(Todo::Row(Box::new(Row { differences, ..row }))));
+    }
     // 2.0 skips rows whose hash is the stored one, so what is only to be linked again is sent alone.
     let is_plain = plan.patch.is_empty() && plan.override_tags.is_none() && !recorded;
     if is_plain && stored.certification.is_none() {
         let Plan { entity, record, extras, .. } = plan;
-        let row = Row { draft: entity, hash: Some(record.encode()), extras, is_new: false };
+        let row = Row::update(entity, Some(record.encode()), extras);
         return Ok(Some(Todo::Row(Box::new(row))));
     }
     let outcome = write::apply(core, &stored, etag.as_deref(), plan).await?;
@@ -280,8 +286,10 @@ fn has_links(draft: &Draft, stored: &Stored) -> bool {
 async fn restore(core: &Core, stored: &Stored, plan: Plan) -> Result<(), Failure> {
     let Plan { entity, extras, .. } = plan;
     // The old record stays: what has to be patched is patched when the entity is there again.
-    let hash = stored.source_hash.as_deref();
-    let row = Row { draft: entity, hash: hash.map(str::to_owned), extras, is_new: false };
+    // The project comes with this request already.
+    let project = hash::project_mark(entity.project.as_deref());
+    let record = stored.record().map(|record| hash::Record { project, ..record }.encode());
+    let row = Row::update(entity, record.or_else(|| stored.source_hash.clone()), extras);
     if let (true, Some(app_id)) = (row.draft.kind != Kind::Dashboard, &row.draft.app_id) {
         core.set_relink(&core.naming.dashboard(app_id), true);
     }

@@ -8,16 +8,16 @@ use super::{
     super::{
         client::{Call, Failure},
         core::Core,
-        counters::Counters,
         fqn, hash,
         map::{Detail, Draft, Kind},
         service,
-        state::Known,
+        state::{Known, Lookup},
     },
+    difference,
     plan::Plan,
     stored::Stored,
 };
-use crate::sink::Outcome;
+use crate::sink::{FieldChange, Outcome, Planned, PlannedChange};
 
 /// A PUT of an entity.
 #[derive(Clone, Debug)]
@@ -29,13 +29,39 @@ pub(super) struct Row {
     pub(super) extras: Map<String, Value>,
     /// Nobody knows of such an entity.
     pub(super) is_new: bool,
+    /// What would be different, kept only where nothing may be written.
+    pub(super) differences: Vec<FieldChange>,
 }
 
 impl Row {
     /// Of an entity that is not there.
     pub(super) fn create(draft: Draft) -> Self {
         let hash = Some(draft.record().encode());
-        Self { draft, hash, extras: Map::new(), is_new: true }
+        Self { draft, hash, extras: Map::new(), is_new: true, differences: Vec::new() }
+    }
+
+    /// Of an entity that is there.
+    pub(super) fn update(draft: Draft, hash: Option<String>, extras: Map<String, Value>) -> Self {
+        Self { draft, hash, extras, is_new: false, differences: Vec::new() }
+    }
+
+    /// Takes the row for written, and tells so.
+    pub(super) fn plan(self, core: &Core) -> Outcome {
+        let Draft { kind, name, fqn, .. } = &self.draft;
+        let (change, fields) = match self.is_new {
+            true => {
+                (PlannedChange::Create, difference::between(&self.draft, &Stored::default(), &[]))
+            }
+            false => (PlannedChange::Update, self.differences.clone()),
+        };
+        core.plan(&Planned { kind: kind.entity_type(), name: fqn.clone(), change, fields });
+        let id = match core.directory.lookup(*kind, name) {
+            Lookup::Known(known) => known.id(),
+            Lookup::Absent | Lookup::Unasked => None,
+        };
+        let id = id.unwrap_or_else(|| core.plan_entity(*kind, name));
+        self.stored(core, Some(&id));
+        if self.is_new { Outcome::Created } else { Outcome::Updated }
     }
 
     pub(super) fn body(&self, core: &Core) -> Value {
@@ -157,7 +183,7 @@ pub(super) async fn apply(
     if let Some(tags) = override_tags {
         let mut extras = extras.clone();
         extras.insert("tags".to_owned(), json!(tags));
-        let row = Row { draft: entity.clone(), hash: hash.clone(), extras, is_new: false };
+        let row = Row::update(entity.clone(), hash.clone(), extras);
         if put_overriding(core, &row).await? {
             row.stored(core, Some(&stored.id));
             return Ok(Outcome::Updated);
@@ -167,7 +193,7 @@ pub(super) async fn apply(
         record.owners = hash::owners_mark(stored.owners.iter().map(String::as_str));
     }
     let certification = stored.certification.clone();
-    let row = Row { draft: entity, hash: Some(record.encode()), extras, is_new: false };
+    let row = Row::update(entity, Some(record.encode()), extras);
     let outcome = put(core, row).await?;
     if let Some(certification) = certification {
         // Read in sources, not seen: a PUT takes it away. A crash right here loses it.
@@ -202,7 +228,7 @@ async fn try_patch(
                     "OpenMetadata does not let the loader change a text; such texts stay as they are"
                 );
             }
-            Counters::add(&core.client.counters.kept, 1);
+            core.kept(kind, 1);
             Ok(false)
         }
         Err(failure) => Err(failure),

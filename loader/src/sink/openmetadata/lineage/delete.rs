@@ -76,18 +76,14 @@ pub(in super::super) async fn delete(core: &Core, items: &[&Item]) -> Result<Vec
 
 /// What an event contributed to an edge, to be taken away.
 fn contribution(parts: &Parts<'_>, chart: Option<String>) -> Contribution {
-    Contribution {
-        id: format!("{}/{}", parts.app_id, parts.rest),
-        chart,
-        ..Contribution::default()
-    }
+    Contribution { id: super::event_id(parts), chart, ..Contribution::default() }
 }
 
 /// Takes contributions away from the edges that lead to one entity.
 async fn by_ends(core: &Core, kind: Kind, name: &str, gone: &[Gone]) -> Result<(), Failure> {
     // Deleted entities keep their edges, so they are looked for as well.
     let Some(id) = id_of(core, kind, name).await? else { return Ok(()) };
-    let to = End { entity_type: kind.entity_type(), id, columns: Columns::None };
+    let to = our_end(core, kind, name, id);
     let _guard = core.edge_locks.of(&to.id).await;
     let around = write::read(core, to.entity_type, &to.id, (1, 0)).await?;
     let upstream = write::upstream_of(core, &around, to.entity_type, &to.id);
@@ -115,12 +111,16 @@ async fn by_ends(core: &Core, kind: Kind, name: &str, gone: &[Gone]) -> Result<(
     }
     for (source, removed) in by_source {
         let Some(stored) = upstream.get(&source) else { continue };
-        let Some(entity_type) = type_of(&around, &source) else { continue };
-        let from = End { entity_type, id: source, columns: Columns::None };
+        let Some(from) = end_of(&around, &source) else { continue };
         let side = Side { from: &from, to: &to, stored: Some(stored) };
         write::write(core, &side, &[], &removed).await?;
     }
     Ok(())
+}
+
+pub(super) fn our_end(core: &Core, kind: Kind, name: &str, id: String) -> End {
+    let fqn = core.naming.fqn(kind, name);
+    End { entity_type: kind.entity_type(), id, fqn, columns: Columns::None }
 }
 
 async fn id_of(core: &Core, kind: Kind, name: &str) -> Result<Option<String>, Failure> {
@@ -146,11 +146,8 @@ async fn noted_at(core: &Core, entity: &End, contribution: &Contribution) -> Res
             if !stored.contributions.contains(&contribution.id) {
                 continue;
             }
-            let end = |id: String| {
-                let entity_type = type_of(&around, &id)?;
-                Some(End { entity_type, id, columns: Columns::None })
-            };
-            let (Some(from), Some(to)) = (end(from), end(to)) else { continue };
+            let ends = (end_of(&around, &from), end_of(&around, &to));
+            let (Some(from), Some(to)) = ends else { continue };
             let _guard = core.edge_locks.of(&to.id).await;
             let side = Side { from: &from, to: &to, stored: Some(&stored) };
             write::write(core, &side, &[], std::slice::from_ref(contribution)).await?;
@@ -160,13 +157,20 @@ async fn noted_at(core: &Core, entity: &End, contribution: &Contribution) -> Res
     Ok(found)
 }
 
-/// Type of an entity that an answer about lineage mentions.
-fn type_of(around: &Value, id: &str) -> Option<&'static str> {
+/// An entity that an answer about lineage mentions, if it is of a type that our edges have.
+pub(super) fn end_of(around: &Value, id: &str) -> Option<End> {
     let nodes = around.get("nodes").and_then(Value::as_array);
     let mentioned = nodes.into_iter().flatten().chain(around.get("entity"));
     let is_it = |node: &&Value| node.get("id").and_then(Value::as_str) == Some(id);
-    let entity_type = mentioned.into_iter().find(is_it)?.get("type")?.as_str()?;
-    ["table", "dashboard", "dashboardDataModel"].into_iter().find(|known| *known == entity_type)
+    let node = mentioned.into_iter().find(is_it)?;
+    let entity_type = node.get("type")?.as_str()?;
+    let known = ["table", "dashboard", "dashboardDataModel"];
+    Some(End {
+        entity_type: known.into_iter().find(|known| *known == entity_type)?,
+        id: id.to_owned(),
+        fqn: text(node, "fullyQualifiedName").unwrap_or_else(|| id.to_owned()),
+        columns: Columns::None,
+    })
 }
 
 /// Deletes an edge of which only the hash of its ends is known: it is looked for around the app's
@@ -184,14 +188,14 @@ async fn by_hash(core: &Core, parts: &Parts<'_>) -> Result<(), Failure> {
         items.cloned().unwrap_or_default()
     };
     let Some(id) = text(&entity, "id") else { return Ok(()) };
-    let target = End { entity_type: Kind::Dashboard.entity_type(), id, columns: Columns::None };
+    let target = our_end(core, Kind::Dashboard, &dashboard, id);
     if noted_at(core, &target, &plain).await? {
         return Ok(());
     }
     let models = references("dataModels");
     for model in &models {
-        let Some(id) = text(model, "id") else { continue };
-        let end = End { entity_type: Kind::DataModel.entity_type(), id, columns: Columns::None };
+        let (Some(id), Some(name)) = (text(model, "id"), text(model, "name")) else { continue };
+        let end = our_end(core, Kind::DataModel, &name, id);
         if noted_at(core, &end, &plain).await? {
             return Ok(());
         }
@@ -224,7 +228,7 @@ async fn by_hash(core: &Core, parts: &Parts<'_>) -> Result<(), Failure> {
 }
 
 /// The Qlik table that a data model stands for.
-fn table_of(core: &Core, model: &Value, app_id: &str) -> Option<String> {
+pub(super) fn table_of(core: &Core, model: &Value, app_id: &str) -> Option<String> {
     let name = model.get("name")?.as_str()?;
     let plain = name.strip_prefix(&format!("{app_id}_")).map(str::to_owned);
     // A name that had to be changed is told by the display name.

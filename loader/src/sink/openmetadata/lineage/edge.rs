@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::super::version::Features;
+use crate::sink::FieldChange;
 
 /// Source of our edges.
 const SOURCE: &str = "DashboardLineage";
@@ -96,7 +97,7 @@ impl Details {
     }
 
     /// Whether we wrote it. Edges that a person drew or changed have another source or author.
-    fn is_ours(&self, us: Us<'_>) -> bool {
+    pub(super) fn is_ours(&self, us: Us<'_>) -> bool {
         let our_source = !us.features.lineage_source || self.source.as_deref() == Some(SOURCE);
         let by_us =
             us.users.is_empty() || self.authors.iter().all(|author| us.users.contains(author));
@@ -129,6 +130,23 @@ impl Details {
             text.push_str(contribution);
         }
         text
+    }
+
+    /// What is different from an edge that is stored.
+    pub(super) fn changes(&self, stored: &Self) -> Vec<FieldChange> {
+        let mut changes = Vec::new();
+        let mut push = |field: &str, from, to| FieldChange::push(&mut changes, field, from, to);
+        let ends: BTreeSet<_> = stored.entries.symmetric_difference(&self.entries).collect();
+        let targets: BTreeSet<&str> = ends.into_iter().map(|entry| entry.to.as_str()).collect();
+        for to in targets {
+            let of = |details: &Self| -> Value {
+                details.entries.iter().filter(|entry| entry.to == to).map(Entry::body).collect()
+            };
+            push(&format!("columnsLineage.{to}"), of(stored), of(self));
+        }
+        push("sqlQuery", json!(stored.sql), json!(self.sql));
+        push("contributions", json!(stored.contributions), json!(self.contributions));
+        changes
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
@@ -208,8 +226,13 @@ pub(super) fn merge(
         if is_all && !leads_to_dashboard {
             edge.entries.clear();
         }
+        // The statement of the least contribution counts, in whatever order they come.
+        let is_least = edge.contributions.first().is_none_or(|least| first.id < *least);
         let kept = if is_all { None } else { edge.sql.take() };
-        edge.sql = kept.or_else(|| first.sql.clone());
+        edge.sql = match is_least {
+            true => first.sql.clone().or(kept),
+            false => kept.or_else(|| first.sql.clone()),
+        };
     }
     for contribution in added {
         edge.entries.extend(contribution.entries.iter().cloned());

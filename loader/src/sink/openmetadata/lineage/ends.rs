@@ -56,6 +56,8 @@ impl EndRef {
 pub(super) struct End {
     pub(super) entity_type: &'static str,
     pub(super) id: String,
+    /// Qualified name.
+    pub(super) fqn: String,
     pub(super) columns: Columns,
 }
 
@@ -88,6 +90,22 @@ impl Columns {
         }
     }
 
+    /// Pairs of columns of the same name: of this end, and of `to`, a data model.
+    fn pairs(&self, to: &Self) -> Vec<(String, String)> {
+        let Self::Model(model, columns) = to else { return Vec::new() };
+        let source = |column: &str| match self {
+            Self::Model(own, columns) => columns.contains(column).then(|| fqn::child(own, column)),
+            Self::Table(table) => table.column(column),
+            Self::None | Self::Chart(_) => None,
+        };
+        let mut pairs: Vec<(String, String)> = columns
+            .iter()
+            .filter_map(|column| Some((source(column)?, fqn::child(model, column))))
+            .collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
     /// Whether a missing column may yet come with a later event.
     fn may_grow(&self) -> bool {
         matches!(self, Self::Model(..))
@@ -109,7 +127,8 @@ pub(super) struct Entries {
 pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -> Entries {
     let mut result = Entries::default();
     let mut seen = BTreeSet::new();
-    for column in columns {
+    let (unnamed, named): (Vec<_>, Vec<_>) = columns.iter().partition(|column| is_any(column));
+    for column in named {
         let target = match (&column.to_column, to) {
             (_, Columns::Chart(chart)) => Some(chart.clone()),
             (Some(name), to) => to.find(name),
@@ -145,7 +164,23 @@ pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -
             result.entries.push(entry);
         }
     }
+    if !unnamed.is_empty() {
+        // What has a line of its own is not among the columns that nobody names.
+        let taken: BTreeSet<String> = result.entries.iter().map(|entry| entry.to.clone()).collect();
+        for (source, target) in from.pairs(to) {
+            if !taken.contains(&target) {
+                let entry = Entry { to: target, from: BTreeSet::from([source]), function: None };
+                result.entries.push(entry);
+            }
+        }
+    }
     result
+}
+
+/// Whether a line stands for all columns that no other line names, each from the one of its name.
+fn is_any(column: &ColumnLineage) -> bool {
+    matches!(column.from_columns.as_slice(), [only] if only == "*")
+        && column.to_column.as_deref() == Some("*")
 }
 
 /// Whether an event is such an edge of a service.
@@ -201,6 +236,21 @@ mod tests {
             ]
         );
         assert_eq!(found.entries[0].function.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn a_star_is_every_column_of_the_same_name() {
+        let (from, to) = (model(&["a", "b", "c"]), model(&["b", "c", "d"]));
+        let found = entries(&[line(&["*"], Some("*")), line(&["a"], Some("c"))], &from, &to);
+        let pairs: Vec<_> = found.entries.iter().map(|e| (e.from.clone(), e.to.as_str())).collect();
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        assert_eq!(
+            pairs,
+            [(one("s.model.m.a"), "s.model.m.c"), (one("s.model.m.b"), "s.model.m.b")]
+        );
+        assert_eq!(found.dropped, 0);
+        let none = entries(&[line(&["*"], Some("*"))], &from, &Columns::None);
+        assert_eq!((none.entries.len(), none.dropped), (0, 0));
     }
 
     #[test]

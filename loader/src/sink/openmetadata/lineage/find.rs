@@ -37,14 +37,20 @@ pub(super) async fn prefetch(core: &Core, ends: &[EndRef]) -> Result<Absent, Fai
             }
         }
     }
-    let reads = ours
-        .into_iter()
-        .map(|(kind, name)| async move {
-            let found = read_children(core, kind, name, None).await?;
-            Ok::<_, Failure>(found.is_none().then(|| (kind, name.to_owned())))
-        })
-        .collect();
-    let absent: Vec<Option<(Kind, String)>> = core.concurrently(reads).await?;
+    // Dashboards first: they know the ids of their data models.
+    let (dashboards, others): (Vec<_>, Vec<_>) =
+        ours.into_iter().partition(|(kind, _)| *kind == Kind::Dashboard);
+    let mut absent: Vec<Option<(Kind, String)>> = Vec::new();
+    for ends in [dashboards, others] {
+        let reads = ends
+            .into_iter()
+            .map(|(kind, name)| async move {
+                let found = read_children(core, kind, name, None).await?;
+                Ok::<_, Failure>(found.is_none().then(|| (kind, name.to_owned())))
+            })
+            .collect();
+        absent.extend(core.concurrently(reads).await?);
+    }
     let resolutions = tables.into_iter().map(|node| core.tables.resolve(core, node)).collect();
     core.concurrently(resolutions).await?;
     Ok(absent.into_iter().flatten().collect())
@@ -57,20 +63,28 @@ pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<F
             Resolution::Found(table) => Found::End(End {
                 entity_type: "table",
                 id: table.id.clone(),
+                fqn: table.fqn.clone(),
                 columns: Columns::Table(table),
             }),
             Resolution::NotFound(reason) => Found::Unresolved(reason),
         }),
         EndRef::Ours { kind, name, chart } => {
             let fqn = core.naming.fqn(*kind, name);
-            let missing = || Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
+            let missing = || {
+                // Where nothing may be written it would be there by now, if only its event was seen.
+                let Some(id) = core.planned_id(*kind, name) else {
+                    return Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
+                };
+                let columns = chart.clone().map_or(Columns::None, Columns::Chart);
+                Found::End(End { entity_type: kind.entity_type(), id, fqn: fqn.clone(), columns })
+            };
             if absent.contains(&(*kind, name.clone())) {
                 return Ok(missing());
             }
             let found = read_children(core, *kind, name, chart.as_deref()).await?;
             let Some((id, children)) = found else { return Ok(missing()) };
             let columns = match (kind, chart) {
-                (Kind::DataModel, _) => Columns::Model(fqn, children),
+                (Kind::DataModel, _) => Columns::Model(fqn.clone(), children),
                 (_, Some(chart)) if children.contains(chart) => Columns::Chart(chart.clone()),
                 (_, Some(chart)) => {
                     let reason = format!("`{chart}` is not on dashboard `{fqn}` yet");
@@ -78,7 +92,7 @@ pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<F
                 }
                 (_, None) => Columns::None,
             };
-            Ok(Found::End(End { entity_type: kind.entity_type(), id, columns }))
+            Ok(Found::End(End { entity_type: kind.entity_type(), id, fqn, columns }))
         }
     }
 }
@@ -93,16 +107,24 @@ async fn read_children(
 ) -> Result<Option<(String, Children)>, Failure> {
     if let Some(children) = core.columns.get(kind, name)
         && chart.is_none_or(|chart| children.contains(chart))
+        // A dashboard without id is read with its data models, which saves reading them one by one.
+        && (kind != Kind::Dashboard || core.directory.has_id(kind, name))
         && let Some(id) = core.find(kind, name).await?.and_then(|known| known.id())
     {
         return Ok(Some((id, children)));
     }
-    let (member, part) = match kind {
-        Kind::Dashboard => ("charts", "fullyQualifiedName"),
-        Kind::DataModel | Kind::Chart => ("columns", "name"),
+    let (member, part, fields) = match kind {
+        Kind::Dashboard => ("charts", "fullyQualifiedName", "charts,dataModels"),
+        Kind::DataModel | Kind::Chart => ("columns", "name", "columns"),
     };
-    let Some((entity, _)) = core.read(kind, name, member).await? else { return Ok(None) };
+    let Some((entity, _)) = core.read(kind, name, fields).await? else { return Ok(None) };
     let text = |value: &Value, name: &str| Some(value.get(name)?.as_str()?.to_owned());
+    let models = entity.get("dataModels").and_then(Value::as_array);
+    for model in models.into_iter().flatten() {
+        if let (Some(name), Some(id)) = (text(model, "name"), text(model, "id")) {
+            core.directory.learn_id(Kind::DataModel, &name, &id);
+        }
+    }
     let deleted = entity.get("deleted").and_then(Value::as_bool) == Some(true);
     let (Some(id), false) = (text(&entity, "id"), deleted) else { return Ok(None) };
     let items = entity.get(member).and_then(Value::as_array);

@@ -17,9 +17,13 @@ mod edge;
 mod ends;
 mod find;
 mod locks;
+mod strays;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use schemas::{
     Event,
@@ -30,6 +34,7 @@ use schemas::{
 pub(super) use self::{
     delete::delete,
     locks::{EdgeLocks, Waited},
+    strays::{remove_stray, strays},
 };
 use self::{
     edge::Contribution,
@@ -40,13 +45,20 @@ use self::{
 use super::{client::Failure, core::Core, counters::Counters};
 use crate::sink::{Change, Fatal, Item, Outcome};
 
+/// How long another loader may take between reading an edge and writing it.
+const SETTLED: Duration = Duration::from_millis(300);
+/// Most looks at edges that several loaders may have written at once.
+const LOOKS: u32 = 4;
+
 /// An event ready to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ready {
     index: usize,
     from: End,
     to: End,
     contribution: Contribution,
+    /// Neither end belongs to an app, so loaders of other partitions may write the same edge.
+    is_shared: bool,
     /// Its ends, to be looked for again when the server denies them.
     refs: [EndRef; 2],
 }
@@ -93,6 +105,12 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
             Todo::Ready(ready) => by_target.entry(ready.to.id.clone()).or_default().push(*ready),
         }
     }
+    let shared: BTreeMap<String, Vec<Ready>> = by_target
+        .iter()
+        .map(|(target, group)| {
+            (target.clone(), group.iter().filter(|ready| ready.is_shared).cloned().collect())
+        })
+        .collect();
     let writes = by_target.into_values().map(|group| write_group(core, group)).collect();
     let written: Vec<Vec<(usize, Outcome)>> = core.concurrently(writes).await?;
     for (index, outcome) in written.into_iter().flatten() {
@@ -100,8 +118,44 @@ pub(super) async fn upsert(core: &Core, items: &[&Item]) -> Result<Vec<Outcome>,
             *place = Some(outcome);
         }
     }
+    look_again(core, shared, &outcomes).await?;
     let lost = || Outcome::Waiting { reason: "the edge was not written".to_owned() };
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect())
+}
+
+/// Edges that were written and that other loaders may have written at the same time are looked at again
+/// until they stay: OpenMetadata replaces an edge as a whole, so of two writers that read the same edge
+/// one takes the other's contribution away.
+async fn look_again(
+    core: &Core,
+    mut shared: BTreeMap<String, Vec<Ready>>,
+    outcomes: &[Option<Outcome>],
+) -> Result<(), Fatal> {
+    let is_written =
+        |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Created | Outcome::Updated));
+    for group in shared.values_mut() {
+        group.retain(|ready| is_written(outcomes.get(ready.index).and_then(Option::as_ref)));
+    }
+    shared.retain(|_, group| !group.is_empty());
+    for _ in 0..LOOKS {
+        if shared.is_empty() || core.only_looks() {
+            break;
+        }
+        tokio::time::sleep(SETTLED).await;
+        let looks = shared.values().map(|group| write_group(core, group.clone())).collect();
+        let looked: Vec<Vec<(usize, Outcome)>> = core.concurrently(looks).await?;
+        let lost: BTreeSet<usize> = looked
+            .into_iter()
+            .flatten()
+            .filter(|(_, outcome)| is_written(Some(outcome)))
+            .map(|(index, _)| index)
+            .collect();
+        for group in shared.values_mut() {
+            group.retain(|ready| lost.contains(&ready.index));
+        }
+        shared.retain(|_, group| !group.is_empty());
+    }
+    Ok(())
 }
 
 /// The edge that an item is about, if it is one of the service that has to be written.
@@ -170,7 +224,10 @@ async fn make_ready(
         chart,
         entries,
     };
-    Ok(Todo::Ready(Box::new(Ready { index, from, to, contribution, refs })))
+    let is_shared = [&event.from, &event.to]
+        .into_iter()
+        .all(|node| matches!(node, Node::DatabaseTable(_) | Node::DataFile(_)));
+    Ok(Todo::Ready(Box::new(Ready { index, from, to, contribution, is_shared, refs })))
 }
 
 /// What becomes of an item that is no edge to write.
@@ -187,10 +244,15 @@ fn not_written(core: &Core, item: &Item) -> Outcome {
     }
 }
 
+/// What edges note of an event: the last two parts of its key.
+pub(super) fn event_id(parts: &key::Parts<'_>) -> String {
+    format!("{}/{}", parts.app_id, parts.rest)
+}
+
 /// The last two parts of an edge's key.
 fn contribution_id(core: &Core, item: &Item, event: &Lineage) -> String {
     match key::parse(&core.naming.service, &item.key) {
-        Some(parts) if !parts.rest.is_empty() => format!("{}/{}", parts.app_id, parts.rest),
+        Some(parts) if !parts.rest.is_empty() => event_id(&parts),
         _ => format!("{}/{}", event.app_id, event.edge_hash()),
     }
 }
@@ -202,6 +264,8 @@ async fn write_group(core: &Core, group: Vec<Ready>) -> Result<Vec<(usize, Outco
     let _guard = core.edge_locks.of(&to.id).await;
     let upstream = match write::upstream(core, to.entity_type, &to.id).await {
         Ok(upstream) => upstream,
+        // What would be there by now has no edges.
+        Err(Failure::Missing(_)) if core.only_looks() => HashMap::new(),
         Err(failure) => {
             let outcome = failed(core, &group, failure)?;
             return Ok(group.iter().map(|ready| (ready.index, outcome.clone())).collect());

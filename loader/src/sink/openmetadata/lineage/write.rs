@@ -8,13 +8,12 @@ use super::{
     super::{
         client::{Call, Failure},
         core::Core,
-        counters::Counters,
         fqn,
     },
     edge::{self, Contribution, Details, Fate, Us},
     ends::End,
 };
-use crate::sink::Outcome;
+use crate::sink::{Outcome, Planned, PlannedChange};
 
 /// One edge.
 #[derive(Debug)]
@@ -126,15 +125,25 @@ pub(super) async fn write(
     let details = match fate {
         Fate::Stays => return Ok(Outcome::Unchanged),
         Fate::Foreign => {
-            Counters::add(&core.client.counters.kept, 1);
+            core.kept_edge();
             return Ok(Outcome::Unchanged);
         }
         Fate::Remove => {
+            if core.only_looks() {
+                plan(core, side, PlannedChange::Delete, &Details::default());
+                return Ok(Outcome::Deleted);
+            }
             remove(core, side).await?;
             return Ok(Outcome::Deleted);
         }
         Fate::Write(details) => *details,
     };
+    if core.only_looks() {
+        let is_new = side.stored.is_none();
+        let change = if is_new { PlannedChange::Create } else { PlannedChange::Update };
+        plan(core, side, change, &details);
+        return Ok(if is_new { Outcome::Created } else { Outcome::Updated });
+    }
     match put(core, side, &details).await {
         Ok(()) => {
             if in_doubt && !details.entries.is_empty() {
@@ -164,6 +173,17 @@ pub(super) async fn write(
         Err(failure) => return Err(failure),
     }
     Ok(if side.stored.is_some() { Outcome::Updated } else { Outcome::Created })
+}
+
+/// Tells what would be written.
+fn plan(core: &Core, side: &Side<'_>, change: PlannedChange, details: &Details) {
+    let nothing = Details::default();
+    core.plan(&Planned {
+        kind: "lineage",
+        name: format!("{} -> {}", side.from.fqn, side.to.fqn),
+        change,
+        fields: details.changes(side.stored.unwrap_or(&nothing)),
+    });
 }
 
 fn without_columns(contributions: &[Contribution]) -> Vec<Contribution> {

@@ -1,0 +1,124 @@
+//! What the engine itself remembers of the last reload (`GetLineage`): files that were read and
+//! written, statements that were passed to databases. Sources of dropped tables are missing there,
+//! so it completes and checks the script, and never stands against it.
+
+use serde_json::Value;
+
+use crate::{
+    map::json::text,
+    script::{Connections, glob},
+};
+
+/// The engine's lineage of an app.
+#[derive(Debug, Default)]
+pub(super) struct EngineLineage {
+    /// Normalised paths that were read, sorted.
+    pub(super) read: Vec<String>,
+    /// Normalised paths that were stored, sorted.
+    pub(super) stored: Vec<String>,
+    /// Connection and statement of each database access.
+    pub(super) statements: Vec<(String, String)>,
+}
+
+impl EngineLineage {
+    /// Reads `qLineage`. Entries that name nothing outside of the app are left out.
+    pub(super) fn of(entries: &[Value], connections: &Connections) -> Self {
+        let mut lineage = Self::default();
+        let normalise = |path: &str| connections.normalise(path, None).path;
+        for entry in entries {
+            let discriminator = text(entry, "qDiscriminator").unwrap_or_default().trim();
+            let statement = text(entry, "qStatement").unwrap_or_default().trim();
+            if !statement.is_empty() {
+                lineage.statements.push((discriminator.to_owned(), statement.to_owned()));
+            } else if let Some(target) = discriminator.strip_prefix("STORE - ") {
+                lineage.stored.push(normalise(target_path(target)));
+            } else if is_file(discriminator) {
+                lineage.read.push(normalise(discriminator));
+            }
+        }
+        for paths in [&mut lineage.read, &mut lineage.stored] {
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        lineage
+    }
+
+    /// Files that were read and that a path with wildcards or unresolved parts can mean.
+    pub(super) fn read_as(&self, path: &str) -> Vec<&str> {
+        meeting(&self.read, path)
+    }
+
+    /// Files that were stored and that such a path can mean.
+    pub(super) fn stored_as(&self, path: &str) -> Vec<&str> {
+        meeting(&self.stored, path)
+    }
+}
+
+fn meeting<'p>(paths: &'p [String], path: &str) -> Vec<&'p str> {
+    if glob::is_unresolved(path) && !glob::says_enough(path) {
+        return Vec::new();
+    }
+    let prefix = glob::literal_prefix(path);
+    let is_met = |known: &&str| known.starts_with(prefix) && glob::can_meet(path, known);
+    paths.iter().map(String::as_str).filter(is_met).collect()
+}
+
+/// `[lib://X/y.qvd] (qvd)`: the path.
+fn target_path(target: &str) -> &str {
+    let target = target.trim();
+    let quoted = |open: char, close: char| target.strip_prefix(open)?.split(close).next();
+    quoted('[', ']')
+        .or_else(|| quoted('"', '"'))
+        .or_else(|| quoted('\'', '\''))
+        .unwrap_or_else(|| target.rsplit_once(" (").map_or(target, |(path, _)| path))
+        .trim()
+}
+
+/// Whether an entry without a statement is a file: not inline data, generated rows, a table of the
+/// model, or a connection string.
+fn is_file(discriminator: &str) -> bool {
+    let upper = discriminator.to_ascii_uppercase();
+    let inside = upper.is_empty()
+        || upper == "INLINE"
+        || upper.ends_with(".INLINE")
+        || upper.starts_with("AUTOGENERATE")
+        || upper.starts_with("RESIDENT ");
+    let is_path = discriminator.contains(['/', '\\']) || discriminator.contains('.');
+    !inside && is_path && !(discriminator.contains('=') && discriminator.contains(';'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_told_apart() {
+        let entry = |discriminator: &str, statement: &str| json!({"qDiscriminator": discriminator, "qStatement": statement});
+        let lineage = EngineLineage::of(
+            &[
+                entry("lib://Q/Sales_2024.qvd", ""),
+                entry("lib://q/sales_2024.qvd", ""),
+                entry("INLINE", ""),
+                entry("C:\\x\\2b.inline", ""),
+                entry("AUTOGENERATE(26)", ""),
+                entry("RESIDENT Orders", ""),
+                entry("STORE - [lib://Q/Out.qvd] (qvd)", ""),
+                entry("STORE - lib://Q/out 2.csv (txt)", ""),
+                entry("Provider=SQLOLEDB.1;Data Source=h.example", ""),
+                entry("Dw", "SQL SELECT * FROM t"),
+                json!({"qDiscriminator": 5}),
+                json!(null),
+            ],
+            &Connections::default(),
+        );
+        assert_eq!(lineage.read, ["lib://q/sales_2024.qvd"]);
+        assert_eq!(lineage.stored, ["lib://q/out 2.csv", "lib://q/out.qvd"]);
+        assert_eq!(lineage.statements.len(), 1);
+        assert_eq!(lineage.read_as("lib://q/sales_*.qvd"), ["lib://q/sales_2024.qvd"]);
+        assert_eq!(lineage.read_as("lib://q/sales_$(vyear).qvd"), ["lib://q/sales_2024.qvd"]);
+        assert!(lineage.read_as("lib://q/$(v).qvd").is_empty());
+        assert!(lineage.read_as("lib://q/stock_*.qvd").is_empty());
+    }
+}

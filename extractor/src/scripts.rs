@@ -1,0 +1,141 @@
+//! An app's load script through the script engine, with all that the site knows around it.
+
+use schemas::event::Origin;
+use serde_json::Value;
+use tracing::warn;
+
+use crate::{
+    map::AppNames,
+    qlik::{
+        Site,
+        model::{AppContent, AppEntry},
+    },
+    script::{self, Connections, Context, Script},
+};
+
+/// What the scripts of a run are analysed with, beside their own app.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    /// The apps that `BINARY` may mean.
+    pub(crate) names: AppNames,
+    /// The site's data connections, in the shape of `GetConnections`.
+    connections: Vec<Value>,
+}
+
+/// A script as the engine understands it.
+#[derive(Debug)]
+pub(crate) struct Analysis {
+    pub(crate) found: script::App,
+    pub(crate) connections: Connections,
+    /// What the statements were read from: the script, or the data manager's model.
+    pub(crate) origin: Origin,
+}
+
+/// Longest text that is made of the data manager's model.
+const MAX_MODEL_TEXT: usize = 8 << 20;
+
+impl Surroundings {
+    /// Of a site with these apps, and those that are known already.
+    pub(crate) async fn of(site: &Site, apps: &[AppEntry], known: Option<AppNames>) -> Self {
+        let mut names = known.unwrap_or_default();
+        apps.iter().for_each(|app| names.add(&app.id, &app.title));
+        Self { names, connections: site.data_connections().await }
+    }
+}
+
+/// Analyses an app's script away from the threads that serve connections; `None` when there is none
+/// to read, or the engine failed.
+pub(crate) async fn analyse(
+    site: &Site,
+    entry: &AppEntry,
+    content: &AppContent,
+    around: &Surroundings,
+) -> Option<Analysis> {
+    let written = content.script.clone().filter(|text| !text.trim().is_empty());
+    let (text, origin, log) = match written {
+        Some(text) => (text, Origin::LoadScript, site.script_log(entry).await),
+        // An app whose script may not be read, or was taken off, may still have the model that its
+        // script was generated from.
+        None => match data_manager_script(&content.load_model) {
+            Some(text) => (text, Origin::DataManager, None),
+            None => (content.script.clone()?, Origin::LoadScript, None),
+        },
+    };
+    let id = entry.id.clone();
+    // What the app's user may use, then what only the repository tells.
+    let connections = content.connections.iter().chain(&around.connections).cloned();
+    let connections = Value::Array(connections.collect());
+    let variables = content.variables.iter();
+    let variables: Vec<(String, String)> =
+        variables.map(|it| (it.name.clone(), it.definition.clone())).collect();
+    let analysis = tokio::task::spawn_blocking(move || {
+        let connections = Connections::from_reply(&connections);
+        let script = Script {
+            name: &id,
+            text: &text,
+            log: log.as_deref().filter(|log| script::is_log_of(log, &text)),
+            variables: &variables,
+        };
+        let found = script::analyse_one_with(&script, &Context::new(&connections));
+        Analysis { found, connections, origin }
+    });
+    match analysis.await {
+        Ok(analysis) => Some(analysis),
+        Err(error) => {
+            warn!(app = entry.id, %error, "the analysis of a script was lost");
+            None
+        }
+    }
+}
+
+/// The statements of the data manager's model (`LoadModel`) as a script; `None` when it has none.
+fn data_manager_script(model: &Value) -> Option<String> {
+    let mut script = String::new();
+    for table in model.get("tables").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| {
+            let text = table.get(key).and_then(Value::as_str).map(str::trim);
+            text.filter(|text| !text.is_empty())
+        };
+        let name = text("tableAlias").or_else(|| text("tableName"));
+        let statement = text("loadSelectStatement").or_else(|| text("selectStatement"));
+        let (Some(name), Some(statement)) = (name, statement) else { continue };
+        let quoted = |name: &str| name.replace(']', "]]");
+        if let Some(connection) = text("dataconnectorName") {
+            let space = text("dataconnectorPrefix").unwrap_or_default();
+            script.push_str(&format!(
+                "LIB CONNECT TO [{}];\n",
+                quoted(&format!("{space}{connection}"))
+            ));
+        }
+        let statement =
+            statement.trim_end_matches(|each: char| each == ';' || each.is_whitespace());
+        script.push_str(&format!("[{}]:\n{statement};\n", quoted(name)));
+        if script.len() > MAX_MODEL_TEXT {
+            break;
+        }
+    }
+    (!script.is_empty()).then_some(script)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::data_manager_script;
+
+    #[test]
+    fn the_model_of_the_data_manager_becomes_a_script() {
+        let model = json!({"tables": [
+            {"dataconnectorName": "Dw", "dataconnectorPrefix": "Space:", "tableName": "t", "tableAlias": "A]b",
+             "selectStatement": "SELECT x\nFROM t;\n"},
+            {"tableName": "File", "selectStatement": "LOAD [id] FROM [lib://F/x.xlsx]\n(ooxml);\n"},
+            {"tableName": "nothing"},
+            5,
+        ]});
+        let expected = "LIB CONNECT TO [Space:Dw];\n[A]]b]:\nSELECT x\nFROM t;\n\
+                        [File]:\nLOAD [id] FROM [lib://F/x.xlsx]\n(ooxml);\n";
+        assert_eq!(data_manager_script(&model).as_deref(), Some(expected));
+        assert_eq!(data_manager_script(&json!({"tables": null})), None);
+        assert_eq!(data_manager_script(&json!(null)), None);
+    }
+}

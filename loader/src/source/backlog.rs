@@ -1,0 +1,255 @@
+//! Which records of a backlog are old news, because a newer version of their key follows in it.
+//!
+//! A topic that has not been compacted yet holds many versions of a key. Applying them one after the
+//! other would end right, but on the way entities would go back to what they were months ago, be
+//! deleted and restored, and the catalogue's history would tell of changes that nobody made. So the
+//! keys of a backlog are read before it is applied.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+};
+use schemas::{TopicNames, config::Kafka};
+use tracing::{debug, info, warn};
+
+use super::{
+    Start, TopicPartition,
+    client::{self, ClientLog, blocking},
+    seek::{Watermarks, committed, watermarks},
+};
+use crate::error_text;
+
+/// Time limit of each question to the brokers.
+const ASK: Duration = Duration::from_secs(30);
+/// When the brokers give nothing for so long, what is known by then has to do.
+const STALL: Duration = Duration::from_secs(60);
+/// Partitions read at a time; each has a queue of records of its own.
+const AT_A_TIME: usize = 4;
+/// Keys remembered of one partition, about 32 bytes each. Beyond that old versions of further keys are
+/// applied in order.
+const MAX_KEYS: usize = 2_000_000;
+/// A consumer's fetch queue, for each partition: only keys are kept.
+const QUEUED_KBYTES: &str = "1024";
+/// Time the broker may wait for more: nothing is waited for here.
+const FETCH_WAIT_MS: &str = "20";
+
+/// Records that need not be applied.
+#[derive(Debug, Default)]
+pub struct Superseded {
+    /// Offsets in ascending order.
+    partitions: HashMap<TopicPartition, Vec<i64>>,
+}
+
+impl Superseded {
+    /// Whether a newer version of that record's key follows in the backlog.
+    #[must_use]
+    pub fn contains(&self, at: TopicPartition, offset: i64) -> bool {
+        self.partitions.get(&at).is_some_and(|offsets| offsets.binary_search(&offset).is_ok())
+    }
+}
+
+/// Reading a backlog's keys; dropping it stops that.
+pub type Survey = Pin<Box<dyn Future<Output = Superseded> + Send>>;
+
+/// Reads the keys of what lies between the start and the end of partitions. Trouble is logged, and
+/// costs only that old versions are applied before new ones.
+pub(super) fn survey(
+    kafka: Kafka,
+    group_id: String,
+    start: Start,
+    partitions: Vec<TopicPartition>,
+) -> Survey {
+    Box::pin(async move {
+        let spans = match spans(&kafka, &group_id, start, partitions).await {
+            Ok(spans) if spans.is_empty() => return Superseded::default(),
+            Ok(spans) => spans,
+            Err(error) => {
+                warn!(
+                    error = error_text(&error),
+                    "cannot tell how much is to be loaded; old versions of events are loaded before new ones"
+                );
+                return Superseded::default();
+            }
+        };
+        let stop = Stop(Arc::new(AtomicBool::new(false)));
+        let stopped = Arc::clone(&stop.0);
+        let records: i64 = spans.values().map(|span| span.high - span.low).sum();
+        info!(partitions = spans.len(), records, "reading the keys of what is to be loaded");
+        match blocking(move || read(&kafka, &group_id, spans, &stopped)).await {
+            Ok(superseded) => {
+                let old: usize = superseded.partitions.values().map(Vec::len).sum();
+                info!(records, old, "read the keys of what is to be loaded");
+                superseded
+            }
+            Err(error) => {
+                warn!(
+                    %error,
+                    "failed to read the keys of what is to be loaded; old versions of events are loaded before new ones"
+                );
+                Superseded::default()
+            }
+        }
+    })
+}
+
+/// Tells the thread that nobody waits any more.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Where each partition's backlog starts and ends; those that cannot hold two versions are left out.
+async fn spans(
+    kafka: &Kafka,
+    group_id: &str,
+    start: Start,
+    partitions: Vec<TopicPartition>,
+) -> Result<BTreeMap<TopicPartition, Watermarks>, super::Error> {
+    let counts = partitions.iter().fold(BTreeMap::new(), |mut counts, at| {
+        let count = counts.entry(at.topic).or_insert(0);
+        *count = (*count).max(at.partition + 1);
+        counts
+    });
+    let mut spans = watermarks(kafka, &counts, ASK).await?;
+    let start = match start {
+        Start::At(start) => start,
+        Start::Group => committed(kafka, group_id, partitions.clone(), ASK).await?,
+    };
+    spans.retain(|at, span| {
+        span.low = start.get(at).copied().unwrap_or(span.low).clamp(span.low, span.high);
+        partitions.contains(at) && span.high - span.low > 1
+    });
+    Ok(spans)
+}
+
+fn read(
+    kafka: &Kafka,
+    group_id: &str,
+    spans: BTreeMap<TopicPartition, Watermarks>,
+    stopped: &AtomicBool,
+) -> Result<Superseded, KafkaError> {
+    let mut config = client::consumer(kafka, &format!("{group_id}.survey"), None);
+    config
+        .set("queued.max.messages.kbytes", QUEUED_KBYTES)
+        .set("fetch.wait.max.ms", FETCH_WAIT_MS)
+        .set("fetch.queue.backoff.ms", FETCH_WAIT_MS);
+    let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::default())?;
+    let consumer = Arc::new(consumer);
+    let spans: Vec<_> = spans.into_iter().collect();
+    let mut superseded = Superseded::default();
+    for group in spans.chunks(AT_A_TIME) {
+        read_group(&consumer, &kafka.topics, group, stopped, &mut superseded)?;
+    }
+    Ok(superseded)
+}
+
+fn read_group(
+    consumer: &Arc<BaseConsumer<ClientLog>>,
+    names: &TopicNames,
+    group: &[(TopicPartition, Watermarks)],
+    stopped: &AtomicBool,
+    superseded: &mut Superseded,
+) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(group.len());
+    let mut queues = Vec::with_capacity(group.len());
+    for (at, span) in group {
+        let name = names.name(at.topic);
+        list.add_partition_offset(&name, at.partition, Offset::Offset(span.low))?;
+        queues.push((at, span, consumer.split_partition_queue(&name, at.partition)));
+    }
+    consumer.assign(&list)?;
+    for (at, span, queue) in queues {
+        let Some(queue) = queue else { continue };
+        let mut versions = Versions::default();
+        let mut progress = Instant::now();
+        while !stopped.load(Ordering::Relaxed) {
+            // Errors of the brokers' connections come here; the client gets over them by itself.
+            if let Some(Err(error)) = consumer.poll(Duration::ZERO) {
+                debug!(%error, "while reading keys");
+            }
+            match queue.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    progress = Instant::now();
+                    if let Some(key) = message.key() {
+                        versions.add(key, message.offset());
+                    }
+                    if message.offset() + 1 >= span.high {
+                        break;
+                    }
+                }
+                // The last offsets may have no record: markers of transactions.
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) => debug!(%error, "while reading keys"),
+                None => {}
+            }
+            if progress.elapsed() > STALL {
+                warn!(topic = %names.name(at.topic), partition = at.partition, "the brokers do not give the keys of what is to be loaded; old versions of events may be loaded before new ones");
+                break;
+            }
+        }
+        superseded.partitions.insert(*at, versions.finish());
+    }
+    Ok(())
+}
+
+/// Versions of the keys of one partition.
+#[derive(Default)]
+struct Versions {
+    /// Newest offset by the hash of the key.
+    newest: HashMap<u128, i64>,
+    old: Vec<i64>,
+}
+
+impl Versions {
+    /// A record, in the order of the partition.
+    fn add(&mut self, key: &[u8], offset: i64) {
+        let hash = schemas::hash::of_bytes(key);
+        let is_full = self.newest.len() >= MAX_KEYS;
+        match self.newest.get_mut(&hash) {
+            Some(newest) => self.old.push(std::mem::replace(newest, offset)),
+            None if is_full => {}
+            None => {
+                self.newest.insert(hash, offset);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<i64> {
+        self.old.sort_unstable();
+        self.old.shrink_to_fit();
+        self.old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_versions_but_the_newest_are_superseded() {
+        let check = |keys: &[&str], expected: &[i64]| {
+            let mut versions = Versions::default();
+            for (offset, key) in (10..).zip(keys) {
+                versions.add(key.as_bytes(), offset);
+            }
+            assert_eq!(versions.finish(), expected, "{keys:?}");
+        };
+        check(&[], &[]);
+        check(&["a", "b", "c"], &[]);
+        check(&["a", "b", "a", "a", "c", "b"], &[10, 11, 12]);
+    }
+}

@@ -1,0 +1,287 @@
+//! Lineage of load scripts: from the database through tables and files of several apps to the charts,
+//! and what becomes of files when apps change, fail and go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmetadata_simulator::Seed;
+use qlik_simulator::ScriptAccess;
+use schemas::{
+    Event, Topic,
+    event::{DataModel, Lineage, Node},
+};
+use serde_json::Value;
+
+use crate::world::World;
+
+const ETL: &str = "2d327353-75e9-540a-b8d5-11963e4190b4";
+const OVERVIEW: &str = "c649de09-5e27-52b6-be61-a5beda5cc43c";
+const COPY: &str = "aa985aa0-d5ba-5bcb-b324-95d9c0d9162c";
+const CUSTOMERS_QVD: &str = "//files.alpine-outdoor.example/qlik/qvd/raw/customers.qvd";
+const ORDERS_QVD: &str = "//files.alpine-outdoor.example/qlik/qvd/raw/orders.qvd";
+const SALES_ORDERS_QVD: &str = "//files.alpine-outdoor.example/qlik/qvd/model/salesorders.qvd";
+
+fn edges(world: &World) -> Vec<Lineage> {
+    let events = world.broker.events(Topic::Lineage).into_values();
+    let edges = events.map(|event| match event {
+        Event::Lineage(edge) => *edge,
+        other => panic!("{other:?}"),
+    });
+    edges.collect()
+}
+
+/// Records of files by path.
+fn files(world: &World) -> BTreeMap<String, DataModel> {
+    let events = world.broker.events(Topic::DataModels).into_values();
+    let files = events.filter_map(|event| match event {
+        Event::DataModel(model) => Some((model.file.as_ref()?.path.clone(), *model)),
+        _ => None,
+    });
+    files.collect()
+}
+
+fn fields(model: &DataModel) -> BTreeSet<&str> {
+    model.fields.iter().map(|field| field.name.as_str()).collect()
+}
+
+/// What flows into a column along the edge of these ends: `from columns=expression`.
+fn flows(edges: &[Lineage], from: impl Fn(&Node) -> bool, to: &Node, column: &str) -> Vec<String> {
+    let edges = edges.iter().filter(|edge| from(&edge.from) && edge.to == *to);
+    let lines = edges.flat_map(|edge| &edge.columns);
+    let lines = lines.filter(|line| line.to_column.as_deref() == Some(column));
+    lines
+        .map(|line| {
+            let expression = line.expression.as_deref().map(|text| format!("={text}"));
+            format!("{}{}", line.from_columns.join(","), expression.unwrap_or_default())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_are_followed_from_the_database_to_the_chart() {
+    let world = World::with_sample_apps().await;
+    let report = world.extract(&[]).await;
+    let edges = edges(&world);
+    let is_table = |name: &'static str| move |node: &Node| matches!(node, Node::DatabaseTable(table) if table.table == name);
+    let is = |node: Node| move |other: &Node| *other == node;
+
+    // Database → table of the app that stores → file → table of the app that reads → file.
+    let customers = Node::data_model(ETL, "Customers");
+    let found = flows(&edges, is_table("customers"), &customers, "Segment");
+    assert_eq!(found, ["segment=Upper(Segment)"]);
+    let found = flows(&edges, is_table("account_managers"), &customers, "AccountManager");
+    assert_eq!(found, ["full_name"]);
+    let file = Node::file(CUSTOMERS_QVD);
+    assert_eq!(flows(&edges, is(customers), &file, "Segment"), ["Segment"]);
+    for app in [OVERVIEW, COPY] {
+        let table = Node::data_model(app, "Customers");
+        let found = flows(&edges, is(file.clone()), &table, "Segment");
+        assert_eq!(found, ["Segment=ApplyMap('SegmentMap', Segment)"], "{app}");
+        let orders = Node::data_model(app, "Orders");
+        let stored = Node::file(SALES_ORDERS_QVD);
+        assert_eq!(flows(&edges, is(orders), &stored, "OrderAmount"), ["OrderAmount"], "{app}");
+    }
+    // A table that was dropped after it was stored: from the database to the file.
+    let stored: Vec<&Lineage> =
+        edges.iter().filter(|edge| edge.to == Node::file(ORDERS_QVD)).collect();
+    assert_eq!(stored.len(), 1, "{stored:?}");
+    let Node::DatabaseTable(orders) = &stored[0].from else { panic!("{:?}", stored[0]) };
+    assert_eq!(
+        (orders.connection.as_deref(), orders.host.as_deref(), orders.port),
+        (Some("Warehouse (corp_svc_qlik)"), Some("dwh.alpine-outdoor.example"), Some(1433))
+    );
+    assert_eq!(
+        (orders.database.as_deref(), orders.schema.as_deref(), orders.table.as_str()),
+        (Some("sales"), Some("dbo"), "Orders")
+    );
+    // The file's fields are those whose values its readers take.
+    let files = files(&world);
+    let orders = &files[ORDERS_QVD];
+    let expected = ["CustomerId", "OrderDate", "OrderId"];
+    assert_eq!(fields(orders), BTreeSet::from(expected));
+    let file = orders.file.as_ref().expect("a file");
+    assert_eq!(
+        (file.format.as_deref(), file.connection.as_deref()),
+        (Some("qvd"), Some("QVD Store"))
+    );
+    // Every file at the end of an edge has its record, and every record an edge.
+    let ends: BTreeSet<&str> = edges
+        .iter()
+        .flat_map(|edge| [&edge.from, &edge.to])
+        .filter_map(|node| match node {
+            Node::DataFile(file) => Some(file.path.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, files.keys().map(String::as_str).collect());
+
+    let coverage = &report["coverage"];
+    let number = |of: &Value, name: &str| of[name].as_u64().expect("a number");
+    let sum = |of: &Value| {
+        let parts = ["resolved", "ambiguous", "unresolved", "not_needed"];
+        parts.iter().map(|part| number(of, part)).sum::<u64>()
+    };
+    assert!(number(coverage, "references") > 20, "{coverage}");
+    let by_app = report["coverage_by_app"].as_object().expect("by app");
+    assert_eq!(by_app.len(), world.apps.len());
+    assert_eq!(
+        by_app.values().map(|of| number(of, "references")).sum::<u64>(),
+        number(coverage, "references")
+    );
+    assert!(by_app.values().chain([coverage]).all(|of| sum(of) == number(of, "references")));
+
+    let text = format!("{edges:?}{report}");
+    assert!(!text.contains("example-secret"), "a secret of a connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_arrives_in_the_catalogue() {
+    let world = World::with_sample_apps().await;
+    let seed = Seed::default()
+        .database_service("crm", "Postgres", "crm.alpine-outdoor.example:5432", "crm")
+        .table("crm.crm.public.customers", &["customer_id", "segment", "email"])
+        .database_service("dwh", "Mssql", "dwh.alpine-outdoor.example:1433", "sales")
+        .table("dwh.sales.dbo.Orders", &["OrderId", "OrderDate", "Unused"]);
+    world.seed(&seed);
+    world.extract(&[]).await;
+    world.load(&[]).await;
+    let edges = world.catalogue_edges();
+    let models = world.entities("dashboard/datamodels");
+    let fqn = |name: &str| {
+        let model = models.get(name).unwrap_or_else(|| panic!("no {name}: {:?}", models.keys()));
+        model["fullyQualifiedName"].as_str().expect("a name").to_owned()
+    };
+    let file = |path: &str| {
+        let model = models.values().find(|model| {
+            model["displayName"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(path))
+        });
+        let model = model.unwrap_or_else(|| panic!("no {path}"));
+        model["fullyQualifiedName"].as_str().expect("a name").to_owned()
+    };
+    // `from → to` with the columns `from>to`, names alone.
+    let columns = |from: &str, to: &str| -> BTreeSet<String> {
+        let edge = edges.iter().find(|edge| {
+            edge["from"]["fullyQualifiedName"] == from && edge["to"]["fullyQualifiedName"] == to
+        });
+        let edge = edge.unwrap_or_else(|| panic!("no edge {from} → {to}"));
+        let last = |fqn: &Value| {
+            let fqn = fqn.as_str().unwrap_or_default();
+            fqn.rsplit('.').next().unwrap_or_default().to_owned()
+        };
+        let details = if edge["details"].is_null() { edge } else { &edge["details"] };
+        let lines = details["columnsLineage"].as_array().into_iter().flatten();
+        lines
+            .flat_map(|line| {
+                let to = last(&line["toColumn"]);
+                let from = line["fromColumns"].as_array().into_iter().flatten();
+                from.map(|from| format!("{}>{to}", last(from))).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let has = |found: &BTreeSet<String>, pairs: &[&str]| {
+        for pair in pairs {
+            assert!(found.contains(*pair), "{pair}: {found:?}");
+        }
+    };
+    let etl = fqn(&format!("{ETL}_Customers"));
+    has(&columns("crm.crm.public.customers", &etl), &["segment>Segment", "email>EmailHash"]);
+    let qvd = file(CUSTOMERS_QVD);
+    has(&columns(&etl, &qvd), &["Segment>Segment"]);
+    let overview = fqn(&format!("{OVERVIEW}_Customers"));
+    has(&columns(&qvd, &overview), &["Segment>Segment"]);
+    // `SELECT *` into a file: the columns that both have.
+    let found = columns("dwh.sales.dbo.Orders", &file(ORDERS_QVD));
+    assert_eq!(found, ["OrderDate>OrderDate", "OrderId>OrderId"].map(str::to_owned).into());
+    // … and on to the charts of the dashboard.
+    let dashboards = world.entities("dashboards");
+    let dashboard = dashboards[OVERVIEW]["fullyQualifiedName"].as_str().expect("a name");
+    assert!(!columns(&overview, dashboard).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_keeps_what_other_apps_say_and_goes_with_the_last_edge() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let before = files(&world);
+    assert!(fields(&before[CUSTOMERS_QVD]).contains("EmailHash"));
+
+    // One app alone is opened: it reads one more field.
+    world.change_script(OVERVIEW, |script| {
+        script.replace("Year(OrderDate) AS OrderYear", "Year(BookedAt) AS OrderYear")
+    });
+    let report = world.extract(&[]).await;
+    assert_eq!(report["apps_read"], 1, "{report}");
+    let after = files(&world);
+    assert_eq!(
+        fields(&after[ORDERS_QVD]),
+        BTreeSet::from(["BookedAt", "CustomerId", "OrderDate", "OrderId"])
+    );
+    assert_eq!(after[CUSTOMERS_QVD].fields, before[CUSTOMERS_QVD].fields);
+
+    // An app whose script may not be read any more keeps what was published.
+    let edges_before = edges(&world).len();
+    world.script_access(OVERVIEW, Some(ScriptAccess::Denied));
+    let report = world.extract(&[]).await;
+    assert_eq!(report["apps_read"], 1, "{report}");
+    assert_eq!(edges(&world).len(), edges_before);
+    assert!(fields(&files(&world)[ORDERS_QVD]).contains("BookedAt"));
+
+    // Those who store and those who read go: the file goes with the last of them.
+    let allow = ["--allow-deletions"];
+    world.remove_app(ETL);
+    world.extract(&allow).await;
+    assert!(fields(&files(&world)[CUSTOMERS_QVD]).contains("Segment"));
+    assert!(!fields(&files(&world)[CUSTOMERS_QVD]).contains("EmailHash"));
+    world.remove_app(OVERVIEW);
+    world.extract(&allow).await;
+    assert!(!fields(&files(&world)[ORDERS_QVD]).contains("BookedAt"));
+    world.remove_app(COPY);
+    let report = world.extract(&allow).await;
+    let left = files(&world);
+    assert!(!left.contains_key(CUSTOMERS_QVD) && !left.contains_key(ORDERS_QVD), "{report}");
+    // What another app reads is still there.
+    assert!(left.contains_key(SALES_ORDERS_QVD));
+    world.load(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_a_run_did_not_live_to_write_are_written_by_the_next() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let whole = files(&world);
+    assert!(whole.len() > 5, "{:?}", whole.keys());
+    // As if the run had ended before it came to the files, and a stray one was left.
+    for path in whole.keys() {
+        world.broker.delete(Topic::DataModels, &schemas::key::file(world.service(), path), path);
+    }
+    assert!(files(&world).is_empty());
+    let report = world.extract(&[]).await;
+    assert_eq!(report["apps_read"], 0, "{report}");
+    let again = files(&world);
+    let content = |files: &BTreeMap<String, DataModel>| -> Vec<String> {
+        files.values().map(|it| Event::DataModel(Box::new(it.clone())).content_hash()).collect()
+    };
+    assert_eq!(content(&again), content(&whole));
+}
+
+/// Scripts of real apps: no statement is lost, and the app's own model says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_scripts_explain_their_models() {
+    let Some(folder) = end_to_end::expected::real_apps() else {
+        println!("skipped: there is no folder with real apps beside the workspace");
+        return;
+    };
+    let world = World::with_apps(&folder).await;
+    let report = world.extract(&[]).await;
+    for (app, notices) in report["notices"].as_object().expect("by app") {
+        let has_script = report["coverage_by_app"].get(app).is_some();
+        for notice in notices.as_array().expect("a list").iter().filter_map(Value::as_str) {
+            for lost in ["not understood", "could not be parsed"] {
+                assert!(!notice.contains(lost), "{app}: {notice}");
+            }
+            // What the app has, the script explains; some scripts were edited after the last reload.
+            assert!(!has_script || !notice.contains("does not say where"), "{app}: {notice}");
+        }
+    }
+    assert!(report["coverage"]["references"].as_u64().is_some_and(|count| count > 0));
+    assert!(!edges(&world).is_empty());
+}
