@@ -175,7 +175,7 @@ impl<'a> Follower<'a> {
         };
         let topics = opened.inspect_err(|_| self.metrics.not_begun())?;
         clock.phase("state");
-        let work = Work::Site(mode);
+        let work = Work::Site(mode, None);
         let report = pipeline::run_on(
             self.settings,
             &topics,

@@ -22,7 +22,10 @@ use crate::{
     kafka, listed,
     map::Coverage,
     progress::{Clock, Progress},
-    qlik::{self, AppError, Class, Site, model::AppEntry},
+    qlik::{
+        self, AppError, Class, Site,
+        model::{AppEntry, AppList},
+    },
     records::{self, now},
     report::{Failed, Report},
     runtime::metrics::Metrics,
@@ -65,8 +68,8 @@ pub struct Mode {
 
 /// What a run is about.
 pub(crate) enum Work {
-    /// Every app of the site.
-    Site(Mode),
+    /// Every app of the site, which may have been listed already.
+    Site(Mode, Option<Result<AppList, qlik::Error>>),
     /// Apps that changed or are gone, as the change feed told.
     Changed(Changed),
 }
@@ -95,10 +98,13 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
-    let topics = Topics::open(settings, kafka).await?;
+    // The brokers are asked while the site is.
+    let (topics, listed) = tokio::join!(Topics::open(settings, kafka), site.apps());
+    let topics = topics?;
     clock.phase("state");
     info!(apps = topics.state.apps.len(), "read what is published");
-    run_on(settings, &topics, site, Work::Site(mode), metrics, cancel, clock).await
+    let work = Work::Site(mode, Some(listed));
+    run_on(settings, &topics, site, work, metrics, cancel, clock).await
 }
 
 /// Runs once on topics that are open.
@@ -127,7 +133,7 @@ pub(crate) async fn run_on(
     };
     run.announce(&clock.report, Phase::Started, clock.started_at).await?;
     let result = match work {
-        Work::Site(mode) => run.all(&topics.state, mode, cancel, &mut clock).await,
+        Work::Site(mode, listed) => run.all(&topics.state, mode, listed, cancel, &mut clock).await,
         Work::Changed(changed) => run.changed(&topics.state, changed, cancel, &mut clock).await,
     };
     clock.finish();
@@ -161,7 +167,7 @@ pub async fn plan(
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
-    let apps = list(settings, site, &mut clock.report).await?;
+    let apps = passing(settings, site.apps().await?, &mut clock.report);
     let around = &Surroundings::of(site, &apps, None).await;
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
@@ -283,10 +289,15 @@ impl RunContext<'_> {
         &self,
         state: &State,
         mode: Mode,
+        listed: Option<Result<AppList, qlik::Error>>,
         cancel: &CancellationToken,
         clock: &mut Clock,
     ) -> Result<(), Error> {
-        let apps = list(self.settings, self.site, &mut clock.report).await?;
+        let listed = match listed {
+            Some(listed) => listed,
+            None => self.site.apps().await,
+        };
+        let apps = passing(self.settings, listed?, &mut clock.report);
         let around = Surroundings::of(self.site, &apps, None).await;
         self.topics.remember_names(&around.names);
         clock.phase("list");
@@ -604,12 +615,7 @@ impl RunContext<'_> {
 }
 
 /// Apps that the filters let through.
-async fn list(
-    settings: &Settings,
-    site: &Site,
-    report: &mut Report,
-) -> Result<Vec<AppEntry>, Error> {
-    let list = site.apps().await?;
+fn passing(settings: &Settings, list: AppList, report: &mut Report) -> Vec<AppEntry> {
     report.apps_listed = list.apps.len();
     report.list_complete = list.complete;
     for notice in &list.notices {
@@ -620,7 +626,7 @@ async fn list(
     apps.retain(|entry| app::passes(&settings.scope, entry));
     let apps: Vec<_> = apps.into_iter().map(|entry| app::scoped(&settings.scope, entry)).collect();
     report.apps_seen = apps.len();
-    Ok(apps)
+    apps
 }
 
 /// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it
