@@ -168,7 +168,7 @@ pub async fn plan(
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
     let apps = passing(settings, site.apps().await?, &mut clock.report);
-    let around = &Surroundings::of(site, &apps, None).await;
+    let around = &Surroundings::of(&apps, None);
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
@@ -298,7 +298,7 @@ impl RunContext<'_> {
             None => self.site.apps().await,
         };
         let apps = passing(self.settings, listed?, &mut clock.report);
-        let around = Surroundings::of(self.site, &apps, None).await;
+        let around = Surroundings::of(&apps, None);
         self.topics.remember_names(&around.names);
         clock.phase("list");
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
@@ -327,7 +327,7 @@ impl RunContext<'_> {
         clock.report.apps_seen = apps.len();
         clock.report.deletions_refused = refused;
         // A script may name an app that has not changed.
-        let around = Surroundings::of(self.site, &apps, Some(self.topics.names())).await;
+        let around = Surroundings::of(&apps, Some(self.topics.names()));
         let mode = Mode { by_feed: true, ..Mode::default() };
         self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");
