@@ -76,7 +76,10 @@ fn report(site: &Site) -> Value {
         .map(|app| Script { name: &app.name, text: &app.script, ..Script::default() })
         .collect();
     let connections = serde_json::from_str(CONNECTIONS).expect("connections as JSON");
-    analyse(&scripts, &Connections::from_reply(&connections), &|_| None).to_json()
+    analyse(&scripts, &Connections::from_reply(&connections), &|path| {
+        site.apps.iter().find_map(|app| app.includes.get(path).cloned())
+    })
+    .to_json()
 }
 
 /// Facts about sources, and about columns.

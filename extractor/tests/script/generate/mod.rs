@@ -3,6 +3,7 @@
 
 mod load;
 pub(crate) mod model;
+mod more;
 mod operations;
 pub(crate) mod random;
 mod style;
@@ -58,6 +59,9 @@ pub(crate) fn site(seed: u64) -> Site {
             } else if let Some(rest) = path.strip_prefix("lib://Deep/") {
                 site.files.insert(format!("lib://Q/qvd/{rest}"), data.clone());
             }
+        }
+        for (pattern, data) in &app.patterns {
+            site.files.insert(pattern.clone(), data.clone());
         }
         site.apps.push(app);
     }

@@ -68,6 +68,10 @@ pub(crate) struct App {
     pub(crate) script: String,
     pub(crate) tables: Vec<(String, Data)>,
     pub(crate) stores: Vec<(String, Data)>,
+    /// Patterns that fit some of them, for apps that follow.
+    pub(crate) patterns: Vec<(String, Data)>,
+    /// Texts that the script includes, by path.
+    pub(crate) includes: BTreeMap<String, String>,
     /// Mapping tables: name and origins of the values.
     pub(crate) maps: Vec<(String, Data)>,
 }
