@@ -23,6 +23,7 @@ mod mask;
 mod model;
 mod outcome;
 mod paths;
+mod reads;
 mod report;
 mod sql;
 mod statement;
@@ -33,6 +34,7 @@ pub use outcome::{
 };
 pub use paths::{Connections, DataConnection, Normalised};
 pub(crate) use paths::{format_of, glob};
+pub(crate) use reads::fields_read;
 pub use report::{
     Chain, ChainTable, Context, Edge, End, Report, Script, analyse, analyse_one, analyse_one_with,
     analyse_with,

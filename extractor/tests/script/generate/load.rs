@@ -136,7 +136,10 @@ impl Writer<'_> {
             let text = match self.random.below(3) {
                 0 => format!("SET vPath{number} = {folder};\n"),
                 1 => format!("LET vPath{number} = '{folder}';\n"),
-                _ => format!("LET vPath{number} = 'lib:' & '{}';\n", &folder["lib:".len()..]),
+                _ => {
+                    let rest = folder.strip_prefix("lib:").unwrap_or(folder);
+                    format!("LET vPath{number} = 'lib:' & '{rest}';\n")
+                }
             };
             self.app.script.push_str(&text);
             shown = format!("$(vPath{number}){file}");
