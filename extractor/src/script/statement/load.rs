@@ -121,7 +121,7 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
         };
         text.starts_with("$(") && text.ends_with(')') && tokens.get(at + 1).is_some_and(is_name)
     };
-    let from = (from..to.saturating_sub(1)).find(|&at| !nothing(at)).unwrap_or(from);
+    let from = (from..to).find(|&at| !nothing(at)).unwrap_or(from);
     if to == from + 1 && tokens.is_symbol(from, "*") {
         return Item { kind: ItemKind::Star, name: String::new(), named: false };
     }
