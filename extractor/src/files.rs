@@ -16,7 +16,12 @@ use schemas::{
     key,
 };
 
-use crate::{kafka::Stored, map::ANY_COLUMN, script::format_of, state::parse_hash};
+use crate::{
+    kafka::Stored,
+    map::ANY_COLUMN,
+    script::{fields_read, format_of},
+    state::parse_hash,
+};
 
 /// What the lineage of scripts says, by app and edge, and which file records are published.
 #[derive(Debug, Default)]
@@ -233,20 +238,30 @@ fn said(edge: &Lineage) -> Vec<FileSaid> {
     files
         .map(|(path, is_source)| {
             let columns = edge.columns.iter();
-            let names: BTreeSet<&String> = if is_source {
-                columns.flat_map(|column| &column.from_columns).collect()
+            let mut names: BTreeSet<String> = if is_source {
+                columns.flat_map(|column| &column.from_columns).cloned().collect()
             } else {
-                columns.filter_map(|column| column.to_column.as_ref()).collect()
+                columns.filter_map(|column| column.to_column.clone()).collect()
             };
+            if is_source {
+                // What is read to select rows or values flows nowhere, and is the file's too.
+                names.extend(fields_read(statement, &|written| is_written_as(path, written)));
+            }
             let written = Written::find(statement, path).unwrap_or_default();
             FileSaid {
                 path: path.to_owned(),
                 connection: written.connection,
                 format: written.format,
-                fields: names.into_iter().filter(|name| *name != ANY_COLUMN).cloned().collect(),
+                fields: names.into_iter().filter(|name| name != ANY_COLUMN).collect(),
             }
         })
         .collect()
+}
+
+/// Whether a statement may mean a file by a path: their last parts are the same.
+fn is_written_as(path: &str, written: &str) -> bool {
+    let name = |path: &str| path.rsplit(['/', '\\']).next().map(str::to_lowercase);
+    name(path) == name(written)
 }
 
 /// How a statement writes a path.
@@ -395,6 +410,16 @@ mod tests {
             Change::Gone(key) => Some(format!("-{key}")),
         });
         texts.collect()
+    }
+
+    #[test]
+    fn what_only_selects_is_a_field_too() {
+        let mut book = Book::default();
+        let statement = "T: LOAD A, If(S = 1, B) as C FROM [lib://Q/T.qvd] (qvd) WHERE Y > 2";
+        let (from, to) = (Node::file("//h/q/t.qvd"), Node::data_model("a", "T"));
+        let event = edge("a", from, to, &[("A", "A"), ("B", "C")], statement);
+        book.replace("a", edges_of([&event]), false);
+        assert_eq!(changes(&book), ["//h/q/t.qvd Q qvd: A B S Y"]);
     }
 
     fn write_all(book: &mut Book) {

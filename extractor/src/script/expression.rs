@@ -5,7 +5,7 @@
 //! `ApplyMap` (when a default stands in for unknown keys), the weight of `FirstSortedValue`, the
 //! row of `Peek`. Every other argument is. [`SELECTORS_ARE_ORIGINS`] is the one switch for that.
 
-use super::lex::token::{TokenKind, Tokens};
+use super::lex::token::{TokenKind, Tokens, tokenize};
 
 /// Whether fields that only decide which value is taken (`If(Status = 'x', …)`) count as origins.
 /// They do not: like a `WHERE` condition, they are not where the value comes from.
@@ -56,6 +56,22 @@ struct Call {
 
 /// References of the expression between two tokens, each once, in order.
 pub(crate) fn references(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<Reference> {
+    collect(tokens, from, to, SELECTORS_ARE_ORIGINS)
+}
+
+/// Fields of the input that an expression reads, for its value or to select it.
+pub(crate) fn fields(text: &str) -> Vec<String> {
+    let all = tokenize(text);
+    let found = collect(&Tokens { text, all: &all }, 0, all.len(), true);
+    let fields = found.into_iter().filter_map(|reference| match reference {
+        Reference::Field(name) => Some(name),
+        _ => None,
+    });
+    fields.collect()
+}
+
+fn collect(tokens: &Tokens<'_>, from: usize, to: usize, selectors: bool) -> Vec<Reference> {
+    let role = |name: &str, argument: usize| role(name, argument, selectors);
     let mut found: Vec<Reference> = Vec::new();
     let mut calls: Vec<Call> = Vec::new();
     let mut skip = false;
@@ -92,7 +108,7 @@ pub(crate) fn references(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<Ref
                 ")" => {
                     if let Some(mut call) = calls.pop() {
                         end_argument(tokens, &mut call, found.len());
-                        close(&call, &mut found);
+                        close(&call, &mut found, selectors);
                         if let Some(outer) = calls.last_mut() {
                             outer.tokens += 1;
                         }
@@ -124,7 +140,7 @@ pub(crate) fn references(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<Ref
     }
     while let Some(mut call) = calls.pop() {
         end_argument(tokens, &mut call, found.len());
-        close(&call, &mut found);
+        close(&call, &mut found, selectors);
     }
     let mut seen = std::collections::HashSet::new();
     found.retain(|reference| seen.insert(reference.clone()));
@@ -158,14 +174,14 @@ fn end_argument(tokens: &Tokens<'_>, call: &mut Call, found: usize) {
 }
 
 /// Adds what a finished call itself refers to.
-fn close(call: &Call, found: &mut Vec<Reference>) {
+fn close(call: &Call, found: &mut Vec<Reference>, selectors: bool) {
     if call.outer_skip {
         return;
     }
     let literal = |index: usize| call.literals.get(index).cloned().flatten();
     match call.name.as_str() {
         "applymap" => {
-            if call.argument >= 2 && !SELECTORS_ARE_ORIGINS {
+            if call.argument >= 2 && !selectors {
                 // With a default, no key comes through as it is.
                 let (from, to) = call.second;
                 let to = to.min(found.len());
@@ -199,7 +215,7 @@ fn takes_names(function: &str) -> bool {
     matches!(function, "applymap" | "mapsubstring" | "peek" | "lookup" | "fieldvalue")
 }
 
-fn role(function: &str, argument: usize) -> Role {
+fn role(function: &str, argument: usize, selectors: bool) -> Role {
     let role = match (function, argument) {
         ("if" | "pick", 0) | ("concat", 2) | ("firstsortedvalue", 1) => Role::Selector,
         ("lookup", 2) => Role::Selector,
@@ -213,7 +229,7 @@ fn role(function: &str, argument: usize) -> Role {
         | ("qvdcreatetime" | "qvdnoofrecords" | "filetime" | "filesize", _) => Role::Ignored,
         _ => Role::Value,
     };
-    if role == Role::Selector && SELECTORS_ARE_ORIGINS { Role::Value } else { role }
+    if role == Role::Selector && selectors { Role::Value } else { role }
 }
 
 fn is_operator(word: &str) -> bool {
@@ -237,7 +253,6 @@ fn is_qualifier(tokens: &Tokens<'_>, index: usize, from: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::lex::token::tokenize;
 
     fn of(text: &str) -> Vec<Reference> {
         let all = tokenize(text);
@@ -284,6 +299,13 @@ mod tests {
         check("Concat(Name, ', ', Order)", &["Name"]);
         check("FirstSortedValue(Price, -Date)", &["Price"]);
         check("Match(x, 'a')", &["x"]);
+    }
+
+    #[test]
+    fn what_selects_is_read() {
+        let read = fields("If(Status = 'x', ApplyMap('M', Key, Name)) & Concat(a, ',', b)");
+        assert_eq!(read, ["Status", "Key", "Name", "a", "b"]);
+        assert_eq!(fields("Peek('x') & $(v) + Lookup('n', 'k', c, 'T')"), ["c"]);
     }
 
     #[test]

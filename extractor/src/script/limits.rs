@@ -26,6 +26,11 @@ pub const MAX_NESTING: usize = 16;
 /// followed one after another.
 pub const MAX_FORKS: usize = 24;
 
+/// Undecided branches of one script that are followed from the same state, in all; merging copies
+/// the tables that they change, so that many branches which add to one table would cost the square
+/// of their number. Later ones are followed one after another.
+pub const MAX_DECISIONS: usize = 5000;
+
 /// Messages of one script.
 pub const MAX_DIAGNOSTICS: usize = 1000;
 

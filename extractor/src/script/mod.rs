@@ -4,7 +4,7 @@
 //! Text goes through these steps, each a module: `lex` cuts it into statements, `expand`
 //! replaces `$(…)`, `statement` parses one statement, `interpret` follows it on the symbolic
 //! `model`, with `eval` for what the script computes and `sql` for what it passes to
-//! databases. [`analyse`] does that for several scripts and joins them through their `paths`.
+//! databases. `reads` says what one statement takes of a file. [`analyse`] does that for several scripts and joins them through their `paths`.
 //!
 //! What only decides which rows or values are taken is no origin of a value: conditions (`WHERE`,
 //! `HAVING`, the first argument of `If`), sort keys, the key of a mapping with a default. Values of a join's key come from
@@ -23,6 +23,7 @@ mod mask;
 mod model;
 mod outcome;
 mod paths;
+mod reads;
 mod report;
 mod sql;
 mod statement;
@@ -33,6 +34,7 @@ pub use outcome::{
 };
 pub use paths::{Connections, DataConnection, Normalised};
 pub(crate) use paths::{format_of, glob};
+pub(crate) use reads::fields_read;
 pub use report::{
     Chain, ChainTable, Context, Edge, End, Report, Script, analyse, analyse_one, analyse_one_with,
     analyse_with,

@@ -105,3 +105,28 @@ fn long_scripts_are_followed_whole() {
     let all = app.tables.iter().find(|table| table.name == "All").expect("the table");
     assert_eq!(all.sources.len(), 20_000);
 }
+
+/// Each of these took time with the square of its length.
+#[test]
+fn long_series_of_the_same_kind() {
+    let mut chain = "T0: LOAD Id, Amt, B FROM [lib://Q/f.qvd] (qvd);\n".to_owned();
+    let mut branches = String::new();
+    let mut rules = String::new();
+    for i in 1..1200 {
+        let before = i - 1;
+        writeln!(
+            chain,
+            "T{i}: NOCONCATENATE LOAD *, Amt + B as n{} RESIDENT T{before};\nDROP TABLE T{before};",
+            i % 20
+        )
+        .expect("a string");
+        writeln!(branches, "IF Rand() > {i} THEN\nT: LOAD a FROM [lib://Q/{i}.qvd] (qvd);\nEND IF")
+            .expect("a string");
+        writeln!(rules, "ALIAS g{i} AS h{i};\nT{i}: LOAD g{i}, * FROM [lib://Q/{i}.qvd] (qvd);")
+            .expect("a string");
+    }
+    let app = run(&chain);
+    assert_eq!((app.tables.len(), app.tables[0].fields.len()), (1, 23));
+    assert_eq!(run(&branches).tables[0].sources.len(), 1199);
+    assert_eq!(run(&rules).tables.len(), 1199);
+}

@@ -3,6 +3,8 @@
 mod apps;
 mod bounds;
 mod corpus;
+mod generate;
+mod generated;
 mod outputs;
 mod properties;
 mod render;

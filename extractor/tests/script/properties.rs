@@ -159,3 +159,39 @@ proptest! {
         prop_assert_eq!(run(&text).to_text(), run(&text).to_text());
     }
 }
+
+/// A real script with some of its text taken out, doubled, or overwritten.
+fn mutated() -> impl Strategy<Value = String> {
+    let change = (any::<prop::sample::Index>(), 0..60_usize, 0..6_usize, "\\PC{0,3}");
+    (0..500_u64, prop::collection::vec(change, 1..8)).prop_map(|(seed, changes)| {
+        let site = crate::generate::site(seed);
+        let mut text: Vec<char> =
+            site.apps.first().map_or("", |app| app.script.as_str()).chars().collect();
+        for (at, length, kind, fresh) in changes {
+            let from = at.index(text.len() + 1);
+            let to = (from + length).min(text.len());
+            let piece: Vec<char> = text[from..to].to_vec();
+            let put: Vec<char> = match kind {
+                0 => Vec::new(),
+                1 => [piece.clone(), piece].concat(),
+                2 => fresh.chars().collect(),
+                3 => piece.into_iter().rev().collect(),
+                4 => [vec!['\''], piece].concat(),
+                _ => [piece, vec!['$', '(']].concat(),
+            };
+            text.splice(from..to, put);
+        }
+        text.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_damage_to_a_script(text in mutated()) {
+        let report = run(&text);
+        prop_assert_eq!(report.apps.len(), 1);
+        prop_assert!(report.to_json().is_object());
+    }
+}

@@ -164,13 +164,43 @@ impl Machine<'_> {
         let mut output = Relation { sources: read.relation.sources.clone(), ..Relation::default() };
         let lookup = super::resolve::Lookup::new(&read.relation);
         for Pair { from, to } in fields {
-            let flows = self.field_flows(&lookup, from).unwrap_or_default();
+            let flows = match native(from) {
+                Some(expression) => {
+                    let flows = self.native_flows(&expression, table, &connections);
+                    flows.unwrap_or_default()
+                }
+                None => self.field_flows(&lookup, from).unwrap_or_default(),
+            };
             output.fields.set(to.as_str().into(), Field { flows, comment: None });
         }
         drop(lookup);
         read.relation = output;
         self.feed(label, Vec::new(), None, read);
     }
+
+    fn native_flows(
+        &mut self,
+        expression: &str,
+        table: &str,
+        connections: &[Connection],
+    ) -> Option<Rc<Vec<Flow>>> {
+        let known = KnownColumns {
+            sources: &self.sources,
+            columns: &self.catalogue,
+            first: connections.first(),
+        };
+        let text = format!("SELECT {expression} AS made FROM {table}");
+        let Sql::Select(select) = sql::read(&text, None, &known) else { return None };
+        let read = self.selected(&select, connections);
+        read.relation.fields.get("made").map(|field| Rc::clone(&field.flows))
+    }
+}
+
+/// The expression in `native('…')`, which the database computes.
+fn native(text: &str) -> Option<String> {
+    let inner = text.get(.."native".len()).filter(|word| word.eq_ignore_ascii_case("native"));
+    let rest = text.get(inner?.len()..)?.trim().strip_prefix('(')?.strip_suffix(')')?.trim();
+    Some(rest.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))
 }
 
 fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {

@@ -45,8 +45,9 @@ pub(super) enum Next {
 impl Machine<'_> {
     /// Starts a decision; the first branch is to be followed next.
     pub(super) fn fork(&mut self, choice: u64, ways: Vec<Way>) -> Fork {
-        let isolated = self.forks < limits::MAX_FORKS;
+        let isolated = self.forks < limits::MAX_FORKS && self.decisions < limits::MAX_DECISIONS;
         self.forks += 1;
+        self.decisions += 1;
         let fixed = self.worlds.fixed.len();
         let flags = self.state.flags.clone();
         let mut fork =

@@ -125,6 +125,8 @@ struct Machine<'i> {
     exhausted: bool,
     nesting: usize,
     forks: usize,
+    /// Undecided branches so far.
+    decisions: usize,
     /// The script ended on the level that is being followed; the level above goes on from there.
     exiting: bool,
     /// Decisions that are being followed inside one statement.
@@ -209,6 +211,7 @@ impl<'i> Machine<'i> {
             exhausted: false,
             nesting: 0,
             forks: 0,
+            decisions: 0,
             exiting: false,
             inline_forks: 0,
             floor: 0,

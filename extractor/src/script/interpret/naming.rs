@@ -9,6 +9,10 @@ use super::resolve::Lookup;
 use crate::script::eval::wild_match;
 use crate::script::model::{Field, Open, Relation};
 
+/// Most aliases that are looked for among columns that are not known by name: each load of `*` has a
+/// field for each of them.
+const MAX_ALIASES: usize = 200;
+
 impl Machine<'_> {
     /// `ALIAS`, `MAP … USING` and `QUALIFY` on the fields of a load into a table of that name.
     pub(super) fn rename_loaded(&mut self, relation: &mut Relation, table: &str) {
@@ -25,16 +29,24 @@ impl Machine<'_> {
     }
 
     fn alias(&mut self, relation: &mut Relation, aliases: &BTreeMap<String, String>) {
-        for (from, to) in aliases {
-            if relation.fields.contains(from) || relation.opens.is_empty() {
-                continue;
+        // Any of the columns that are not known by name may have an alias.
+        if !relation.opens.is_empty() && aliases.len() <= MAX_ALIASES {
+            let unknown = aliases.iter().filter(|(from, _)| !relation.fields.contains(from));
+            let lookup = Lookup::new(relation);
+            let found: Vec<(&String, Rc<str>, Field)> = unknown
+                .filter_map(|(from, to)| {
+                    let flows = self.field_flows(&lookup, from)?;
+                    Some((from, to.as_str().into(), Field { flows, comment: None }))
+                })
+                .collect();
+            drop(lookup);
+            let taken = found.iter().flat_map(|(from, to, _)| [from.as_str().into(), to.clone()]);
+            let taken = taken.collect();
+            for open in relation.opens.values_mut() {
+                open.exclude(&taken);
             }
-            if let Some(flows) = self.field_flows(&Lookup::new(relation), from) {
-                let taken = [from, to].into_iter().map(|name| Rc::from(name.as_str())).collect();
-                for open in relation.opens.values_mut() {
-                    open.exclude(&taken);
-                }
-                relation.fields.set(to.as_str().into(), Field { flows, comment: None });
+            for (_, to, field) in found {
+                relation.fields.set(to, field);
             }
         }
         relation.fields.rename(|name| {

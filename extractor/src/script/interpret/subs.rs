@@ -96,7 +96,6 @@ impl Machine<'_> {
                         && tokens.get(*from).is_some_and(|token| token.kind == TokenKind::Word)
                 })
                 .and_then(|(from, _)| tokens.name_at(from))
-                .filter(|name| self.state.variables.get(name.as_str()).is_some())
                 .map(Rc::from);
             let hidden = self.state.variables.get(&*parameter).cloned();
             parameters.push((Parameter { name: parameter, hidden, copy_to }, values));

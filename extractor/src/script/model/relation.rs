@@ -76,8 +76,9 @@ pub(crate) fn union_via<'a>(sets: impl IntoIterator<Item = &'a Via>) -> Via {
     for set in sets {
         if all.is_empty() {
             all = Rc::clone(set);
-        } else if !set.is_subset(&all) {
-            Rc::make_mut(&mut all).extend(set.iter().cloned());
+        } else if all.len() < MAX_VIA && !set.is_subset(&all) {
+            let room = MAX_VIA - all.len();
+            Rc::make_mut(&mut all).extend(set.iter().take(room).cloned());
         }
     }
     all

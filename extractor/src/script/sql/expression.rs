@@ -128,7 +128,19 @@ fn visit<'a>(
         }
         Expr::Function(function) => call(function, value, parts, todo),
         Expr::CompoundFieldAccess { root, access_chain } => {
-            todo.push((root, value));
+            // `alias.column[1]`: the dots before the first element are those of a column's name.
+            match column_name(root) {
+                Some(mut names) => {
+                    names.extend(access_chain.iter().map_while(|access| match access {
+                        AccessExpr::Dot(Expr::Identifier(name)) => Some(name.value.clone()),
+                        _ => None,
+                    }));
+                    if value {
+                        parts.columns.push(names);
+                    }
+                }
+                None => todo.push((root, value)),
+            }
             for access in access_chain {
                 match access {
                     // `x.y.z` after a call or an element: the names say nothing of a column.
@@ -239,6 +251,12 @@ fn call<'a>(
         }
         FunctionArguments::List(list) => &list.args,
     };
+    if let Some(column) = old_cast(function, list) {
+        if value {
+            parts.columns.push(column);
+        }
+        return;
+    }
     let name = function.name.to_string().to_ascii_lowercase();
     let count = list.len();
     for (index, argument) in list.iter().enumerate() {
@@ -265,6 +283,40 @@ fn call<'a>(
             todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
         }
     }
+}
+
+/// Teradata's `t.column (DECIMAL(10, 2))`, which looks like a call.
+fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String>> {
+    const TYPES: [&str; 14] = [
+        "decimal",
+        "dec",
+        "numeric",
+        "integer",
+        "int",
+        "bigint",
+        "smallint",
+        "byteint",
+        "float",
+        "varchar",
+        "char",
+        "date",
+        "timestamp",
+        "format",
+    ];
+    let parts = &function.name.0;
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) = arguments.first()? else {
+        return None;
+    };
+    let name = match first {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::Function(inner) => inner.name.to_string(),
+        _ => return None,
+    };
+    let is_type = TYPES.iter().any(|each| name.eq_ignore_ascii_case(each));
+    if parts.len() != 2 || !is_type {
+        return None;
+    }
+    parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
 }
 
 fn is_unit(expression: &Expr) -> bool {

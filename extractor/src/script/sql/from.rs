@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, TableAlias, TableFactor,
+    Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator,
+    JsonTableColumn, ObjectName, ObjectNamePart, PivotValueSource, TableAlias, TableFactor,
     TableWithJoins,
 };
 
-use super::Star;
+use super::expression::{column_name, mentioned};
 use super::prepare::is_stand_in;
 use super::resolve::Resolver;
 use super::scope::{Ctes, Output, Relation, Scope};
+use super::{SelectColumn, Star};
 
 impl Resolver<'_> {
     pub(super) fn from<'b>(
@@ -71,10 +73,15 @@ impl Resolver<'_> {
                 let is_view = lower.first().is_some_and(|schema| schema.starts_with("_sys_bic"));
                 let result = match cte {
                     Some(result) => result,
-                    None if args.is_some() && !is_view => Rc::default(),
+                    None if args.is_some() && !is_view => {
+                        let list = args.iter().flat_map(|args| &args.args);
+                        let list = list.filter_map(function_argument).collect();
+                        let scope = Site { ctes, outer, relations: relations.as_slice() };
+                        self.made(list, &function_columns(&lower, alias.as_ref()), &scope)
+                    }
                     None => {
                         let star = self.table(parts).map(|table| Star { table, ..Star::default() });
-                        Rc::new(Output { columns: Vec::new(), stars: star.into_iter().collect() })
+                        Rc::new(Output { stars: star.into_iter().collect(), ..Output::default() })
                     }
                 };
                 relations.push(relation(result, lower, alias.as_ref()));
@@ -100,27 +107,201 @@ impl Resolver<'_> {
                     relations.push(relation(Rc::new(result), Vec::new(), Some(alias)));
                 }
             }
-            TableFactor::Pivot { table, alias, .. }
-            | TableFactor::Unpivot { table, alias, .. }
-            | TableFactor::MatchRecognize { table, alias, .. } => {
+            TableFactor::Pivot {
+                table,
+                aggregate_functions,
+                value_column,
+                value_source,
+                alias,
+                ..
+            } => {
+                let before = relations.len();
+                self.factor(table, ctes, outer, relations, shared, conditions);
+                let Some(inner) = relations.get(before).cloned() else { return };
+                let site = Site { ctes, outer, relations: std::slice::from_ref(&inner) };
+                let used = aggregate_functions.iter().map(|each| &each.expr).chain(value_column);
+                let used = used.flat_map(|each| mentioned(each).0).filter_map(|mut it| it.pop());
+                let used: BTreeSet<String> = used.map(|name| name.to_lowercase()).collect();
+                let values: Vec<&Expr> =
+                    aggregate_functions.iter().map(|each| &each.expr).collect();
+                let names = match value_source {
+                    PivotValueSource::List(list) => list.iter().map(pivot_name).collect(),
+                    PivotValueSource::Any(_) | PivotValueSource::Subquery(_) => Vec::new(),
+                };
+                let made = self.made(values, &names, &site);
+                reshape(relations, before, &used, &made, alias.as_ref());
+            }
+            TableFactor::Unpivot { table, value, name, columns, alias, .. } => {
+                let before = relations.len();
+                self.factor(table, ctes, outer, relations, shared, conditions);
+                let Some(inner) = relations.get(before).cloned() else { return };
+                let site = Site { ctes, outer, relations: std::slice::from_ref(&inner) };
+                let used: Vec<&Expr> = columns.iter().map(|each| &each.expr).collect();
+                let gone = used.iter().flat_map(|each| mentioned(each).0);
+                let gone: BTreeSet<String> =
+                    gone.filter_map(|mut it| it.pop()).map(|name| name.to_lowercase()).collect();
+                let names = column_name(value).and_then(|mut parts| parts.pop());
+                let mut made =
+                    Output::clone(&self.made(used, &names.into_iter().collect::<Vec<_>>(), &site));
+                made.columns
+                    .push(SelectColumn { name: name.value.clone(), ..SelectColumn::default() });
+                reshape(relations, before, &gone, &made, alias.as_ref());
+            }
+            TableFactor::MatchRecognize { table, alias, .. } => {
                 let before = relations.len();
                 self.factor(table, ctes, outer, relations, shared, conditions);
                 if let (Some(alias), Some(inner)) = (alias, relations.get_mut(before)) {
                     inner.names.push(alias.name.value.to_lowercase());
                 }
             }
-            TableFactor::TableFunction { alias, .. }
-            | TableFactor::Function { alias, .. }
-            | TableFactor::UNNEST { alias, .. }
-            | TableFactor::JsonTable { alias, .. }
-            | TableFactor::OpenJsonTable { alias, .. }
-            | TableFactor::XmlTable { alias, .. }
-            | TableFactor::SemanticView { alias, .. } => {
+            TableFactor::TableFunction { expr, alias } => {
+                let names = function_columns(&[], alias.as_ref());
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let made = self.made(vec![expr], &names, &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
+            }
+            TableFactor::Function { name, args, alias, .. } => {
+                let lower = lower_parts(name);
+                let names = function_columns(&lower, alias.as_ref());
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let list = args.iter().filter_map(function_argument).collect();
+                let made = self.made(list, &names, &site);
+                relations.push(relation(made, lower, alias.as_ref()));
+            }
+            TableFactor::UNNEST { array_exprs, alias, .. } => {
+                let names = function_columns(&[], alias.as_ref());
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let made = self.made(array_exprs.iter().collect(), &names, &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
+            }
+            TableFactor::JsonTable { json_expr, columns, alias, .. } => {
+                let mut names = Vec::new();
+                json_names(columns, &mut names);
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let made = self.made(vec![json_expr], &names, &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
+            }
+            TableFactor::OpenJsonTable { json_expr, columns, alias, .. } => {
+                let mut names: Vec<String> =
+                    columns.iter().map(|column| column.name.value.clone()).collect();
+                if names.is_empty() {
+                    names = ["key", "value", "type"].map(str::to_owned).to_vec();
+                }
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let made = self.made(vec![json_expr], &names, &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
+            }
+            TableFactor::XmlTable { passing, columns, alias, .. } => {
+                let names: Vec<String> =
+                    columns.iter().map(|column| column.name.value.clone()).collect();
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let list = passing.arguments.iter().map(|each| &each.expr).collect();
+                let made = self.made(list, &names, &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
+            }
+            TableFactor::SemanticView { alias, .. } => {
                 relations.push(relation(Rc::default(), Vec::new(), alias.as_ref()));
             }
             TableFactor::UnpivotExpr { .. } => {}
         }
     }
+}
+
+impl Resolver<'_> {
+    /// What a function makes of expressions over the relations before it: each column may take
+    /// from each of them.
+    fn made(&mut self, from: Vec<&Expr>, names: &[String], site: &Site<'_>) -> Rc<Output> {
+        let shared = HashMap::new();
+        let scope = Scope {
+            ctes: site.ctes,
+            relations: site.relations,
+            shared: &shared,
+            outer: site.outer,
+        };
+        let mut any = BTreeSet::new();
+        for expression in from {
+            any.extend(self.column(String::new(), expression, &scope).origins);
+        }
+        let columns = names.iter().map(|name| SelectColumn {
+            name: name.clone(),
+            origins: any.clone(),
+            expression: None,
+        });
+        Rc::new(Output { columns: columns.collect(), stars: Vec::new(), any })
+    }
+}
+
+/// Where a table function stands.
+struct Site<'a> {
+    ctes: &'a Ctes,
+    relations: &'a [Relation],
+    outer: Option<&'a Scope<'a>>,
+}
+
+fn function_argument(argument: &FunctionArg) -> Option<&Expr> {
+    match argument {
+        FunctionArg::Named { arg: FunctionArgExpr::Expr(arg), .. }
+        | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(arg), .. }
+        | FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) => Some(arg),
+        _ => None,
+    }
+}
+
+/// Columns of a table function's result: those of Snowflake's `FLATTEN` and of `STRING_SPLIT`, or
+/// the one that has the alias's name.
+fn function_columns(name: &[String], alias: Option<&TableAlias>) -> Vec<String> {
+    let own: &[&str] = match name.last().map(String::as_str) {
+        Some("flatten") => &["value", "key", "index", "path", "seq", "this"],
+        Some("string_split") => &["value", "ordinal"],
+        _ => &[],
+    };
+    if !own.is_empty() {
+        return own.iter().map(|&name| name.to_owned()).collect();
+    }
+    let Some(alias) = alias else { return Vec::new() };
+    // A column list of the alias takes the place of this name.
+    let count = alias.columns.len().max(1);
+    vec![alias.name.value.clone(); count]
+}
+
+fn json_names(columns: &[JsonTableColumn], names: &mut Vec<String>) {
+    let mut todo: Vec<&JsonTableColumn> = columns.iter().rev().collect();
+    while let Some(column) = todo.pop() {
+        match column {
+            JsonTableColumn::Named(named) => names.push(named.name.value.clone()),
+            JsonTableColumn::ForOrdinality(name) => names.push(name.value.clone()),
+            JsonTableColumn::Nested(nested) => todo.extend(nested.columns.iter().rev()),
+        }
+    }
+}
+
+/// Name of the column that `PIVOT` makes of a value.
+fn pivot_name(value: &ExprWithAlias) -> String {
+    match (&value.alias, &value.expr) {
+        (Some(alias), _) => alias.value.clone(),
+        (None, Expr::Identifier(name)) => name.value.clone(),
+        (None, other) => other.to_string(),
+    }
+}
+
+/// Takes columns out of a relation and puts others in.
+fn reshape(
+    relations: &mut [Relation],
+    at: usize,
+    gone: &BTreeSet<String>,
+    made: &Output,
+    alias: Option<&TableAlias>,
+) {
+    let Some(inner) = relations.get_mut(at) else { return };
+    let mut result = Output::clone(&inner.result);
+    result.columns.retain(|column| !gone.contains(&column.name.to_lowercase()));
+    for star in &mut result.stars {
+        star.except.extend(gone.iter().cloned());
+        star.except.extend(made.columns.iter().map(|column| column.name.to_lowercase()));
+    }
+    result.columns.extend(made.columns.iter().cloned());
+    let names = std::mem::take(&mut inner.names);
+    *inner = relation(Rc::new(result), names, alias);
 }
 
 /// Which side's value a shared column has.

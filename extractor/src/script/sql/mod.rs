@@ -99,6 +99,9 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
         .iter()
         .any(|verb| first.eq_ignore_ascii_case(verb))
     {
+        if let Some(start) = query_after(first, &words) {
+            return read(text.get(start..).unwrap_or_default(), dialect, catalogue);
+        }
         return match words.is_empty() {
             true => Sql::Procedure("the statement is empty".to_owned()),
             false => Sql::Procedure(format!("`{first}` names no table to read")),
@@ -113,6 +116,26 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
     .unwrap_or_else(|| fallback::read(&words));
     prepared.restore(&mut select);
     Sql::Select(select)
+}
+
+/// Offset of the query that follows settings in one batch: `SET NOCOUNT ON SELECT …`,
+/// `DECLARE @d date = … SELECT …`, `LOCKING ROW FOR ACCESS SELECT …`.
+fn query_after(first: &str, words: &[words::Word<'_>]) -> Option<usize> {
+    const SETTINGS: [&str; 5] = ["set", "declare", "use", "locking", "lock"];
+    if !SETTINGS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
+        return None;
+    }
+    let mut depth = 0_usize;
+    for word in words {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && (word.is("select") || word.is("with") || word.is("sel")) {
+            return Some(word.start);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

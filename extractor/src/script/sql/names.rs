@@ -94,8 +94,8 @@ fn take(relation: &Relation, column: &str) -> (BTreeSet<(usize, String)>, Option
     if let Some(found) = relation.result.column(column) {
         return (found.origins.clone(), found.expression.clone());
     }
-    let open = relation.result.open(column).map(|table| (table, column.to_owned())).collect();
-    (open, None)
+    let open = relation.result.open(column).map(|table| (table, column.to_owned()));
+    (open.chain(relation.result.any.iter().cloned()).collect(), None)
 }
 
 /// Remembers which columns the query takes from each relation by a qualified name.

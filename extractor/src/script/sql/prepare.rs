@@ -75,9 +75,41 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     let bytes = text.as_bytes();
     let mut prepared = Prepared { text: String::with_capacity(end), stand_ins: Vec::new() };
     let mut from = 0;
+    let sap = sap_list(words);
+    // Open braces: whether each is that of `{oj …}`.
+    let mut braces: Vec<bool> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if word.start >= end {
             break;
+        }
+        if sap.as_ref().is_some_and(|list| list.contains(&index)) {
+            prepared.text.push_str(part(text, from, word.start));
+            prepared.text.push_str(", ");
+            from = word.start;
+        } else if sap.is_some()
+            && let Some(sign) = sap_operator(word)
+        {
+            prepared.text.push_str(part(text, from, word.start));
+            prepared.text.push_str(sign);
+            from = word.end;
+        }
+        if word.is("sel") && (index == 0 || words.get(index - 1).is_some_and(|it| it.is("("))) {
+            // Teradata's short form.
+            prepared.text.push_str(part(text, from, word.start));
+            prepared.text.push_str("select");
+            from = word.end;
+        }
+        // ODBC's escape around outer joins.
+        if word.is("{") {
+            let outer_join = words.get(index + 1).filter(|next| next.is("oj"));
+            braces.push(outer_join.is_some());
+            if let Some(next) = outer_join {
+                prepared.text.push_str(part(text, from, word.start));
+                from = next.end;
+            }
+        } else if word.is("}") && braces.pop() == Some(true) {
+            prepared.text.push_str(part(text, from, word.start));
+            from = word.end;
         }
         if is_old_hint(words, index) {
             // `FROM t (NOLOCK)`
@@ -120,6 +152,30 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     }
     prepared.text.push_str(part(text, from, end));
     prepared
+}
+
+/// `SELECT MATNR MAKTX SPRAS FROM MAKT`: SAP's connector takes a list without commas. Indices of
+/// the words before which one is missing.
+fn sap_list(words: &[Word<'_>]) -> Option<std::ops::Range<usize>> {
+    const OTHERS: [&str; 7] = ["as", "distinct", "all", "top", "current", "case", "unique"];
+    if !words.first()?.is("select") {
+        return None;
+    }
+    let end = words.iter().position(|word| word.is("from"))?;
+    let list = words.get(1..end)?;
+    let plain = |word: &Word<'_>| word.is_name() && !OTHERS.iter().any(|other| word.is(other));
+    if !list.iter().all(plain) {
+        return None;
+    }
+    let compared = words.get(end..)?.iter().any(|word| sap_operator(word).is_some());
+    (list.len() >= 3 || (list.len() == 2 && compared)).then_some(2..end)
+}
+
+/// Comparisons of ABAP.
+fn sap_operator(word: &Word<'_>) -> Option<&'static str> {
+    const SIGNS: [(&str, &str); 6] =
+        [("eq", "="), ("ne", "<>"), ("lt", "<"), ("gt", ">"), ("le", "<="), ("ge", ">=")];
+    SIGNS.iter().find(|(name, _)| word.is(name)).map(|(_, sign)| *sign)
 }
 
 /// Offset of what may follow a query and says nothing of its data: properties of Qlik's

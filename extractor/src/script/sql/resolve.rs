@@ -75,7 +75,7 @@ impl Resolver<'_> {
                 let parts = table.schema_name.iter().chain(&table.table_name);
                 let parts = parts.map(|part| part.value.clone()).collect();
                 let star = self.table(parts).map(|table| Star { table, ..Star::default() });
-                Output { columns: Vec::new(), stars: star.into_iter().collect() }
+                Output { stars: star.into_iter().collect(), ..Output::default() }
             }
             _ => Output::default(),
         };
@@ -174,7 +174,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn column(&mut self, name: String, expr: &Expr, scope: &Scope<'_>) -> SelectColumn {
+    pub(super) fn column(&mut self, name: String, expr: &Expr, scope: &Scope<'_>) -> SelectColumn {
         let parts = parts(expr);
         let mut origins = BTreeSet::new();
         let mut inherited = None;

@@ -11,6 +11,8 @@ pub(super) struct Output {
     pub(super) columns: Vec<SelectColumn>,
     /// Tables whose columns come through without being named.
     pub(super) stars: Vec<Star>,
+    /// Origins of any other column, for what a table function makes of its arguments.
+    pub(super) any: BTreeSet<(usize, String)>,
 }
 
 impl Output {

@@ -4,6 +4,7 @@ use super::names::{Pair, pairs, split, whole};
 use super::source::{self, LoadSource};
 use super::{Statement, TokenKind, Tokens, part};
 use crate::script::expression::{self, Reference};
+use crate::script::lex::token::Token;
 use crate::script::mask::mask;
 
 /// A `LOAD` statement.
@@ -110,6 +111,17 @@ fn is_surely_source(tokens: &Tokens<'_>, index: usize) -> bool {
 }
 
 fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
+    // An expansion that came to nothing before a field: `$(vUnset) Amount`.
+    let nothing = |at: usize| {
+        let text = tokens.text_at(at);
+        let is_name = |token: Token| match token.kind {
+            TokenKind::Name => true,
+            TokenKind::Word => !tokens.is_any_word(at + 1, &["as", "and", "or", "like", "not"]),
+            _ => false,
+        };
+        text.starts_with("$(") && text.ends_with(')') && tokens.get(at + 1).is_some_and(is_name)
+    };
+    let from = (from..to).find(|&at| !nothing(at)).unwrap_or(from);
     if to == from + 1 && tokens.is_symbol(from, "*") {
         return Item { kind: ItemKind::Star, name: String::new(), named: false };
     }
