@@ -86,7 +86,8 @@ async fn run(global: &Global, args: &RunArgs) -> u8 {
     let metrics = Metrics::new(&site);
     if let Some(address) = settings.run.admin_address
         && let Err(error) =
-            admin::serve(address, readiness.clone(), metrics.clone(), cancel.clone()).await
+            admin::serve(address, readiness.clone(), metrics.clone(), &settings, cancel.clone())
+                .await
     {
         complain(&format!(
             "error: failed to listen on `extractor.adminAddress` {address}: {error}"

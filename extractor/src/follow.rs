@@ -173,7 +173,7 @@ impl<'a> Follower<'a> {
             Some(mut topics) => topics.catch_up().await.map(|()| topics),
             None => Topics::open(self.settings, self.kafka).await,
         };
-        let topics = opened.inspect_err(|_| self.metrics.not_begun())?;
+        let topics = opened.inspect_err(|error| self.metrics.not_begun(error_chain(error)))?;
         clock.phase("state");
         let work = Work::Site(mode);
         let report = pipeline::run_on(

@@ -95,7 +95,8 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
-    let topics = Topics::open(settings, kafka).await?;
+    let opened = Topics::open(settings, kafka).await;
+    let topics = opened.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
     clock.phase("state");
     info!(apps = topics.state.apps.len(), "read what is published");
     run_on(settings, &topics, site, Work::Site(mode), metrics, cancel, clock).await
@@ -125,7 +126,10 @@ pub(crate) async fn run_on(
         site,
         metrics,
     };
-    run.announce(&clock.report, Phase::Started, clock.started_at).await?;
+    clock.report.by_feed = matches!(work, Work::Changed(_));
+    let announced = run.announce(&clock.report, Phase::Started, clock.started_at).await;
+    announced.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
+    metrics.progress(&clock.report);
     let result = match work {
         Work::Site(mode) => run.all(&topics.state, mode, cancel, &mut clock).await,
         Work::Changed(changed) => run.changed(&topics.state, changed, cancel, &mut clock).await,

@@ -174,7 +174,8 @@ impl<C: Catalogue> Context<'_, C> {
     async fn run(&self, args: RunArgs) -> Result<u8, Fatal> {
         let work = async |tally: &Arc<Tally>| {
             if let Some(address) = self.settings.admin_address {
-                admin::start(address, Arc::clone(tally), self.shutdown.clone()).await?;
+                admin::start(address, Arc::clone(tally), self.settings, self.shutdown.clone())
+                    .await?;
             }
             match self.connect().await? {
                 Some(sink) => run(self.settings, sink, args.until_end, tally, self.shutdown).await,

@@ -372,6 +372,15 @@ impl Client {
         Ok(())
     }
 
+    /// What the server suffers from at the moment.
+    pub(super) fn trouble(&self) -> Option<crate::sink::Trouble> {
+        let state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        state.map(|(trouble, since)| crate::sink::Trouble {
+            what: trouble.as_str(),
+            seconds: since.elapsed().as_secs(),
+        })
+    }
+
     fn recovered(&self) {
         let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, since)) = state.take() {
