@@ -45,10 +45,14 @@ mod exit {
 
 /// Runs a command and says how it ended.
 pub async fn main(cli: Cli) -> ExitCode {
-    if let Err(message) = telemetry::start(cli.global.log_format, &cli.global.log_level) {
-        complain(&message);
-        return ExitCode::from(exit::USAGE);
-    }
+    let started = telemetry::start(cli.global.log_format, &cli.global.log_level);
+    let _telemetry = match started {
+        Ok(telemetry) => telemetry,
+        Err(message) => {
+            complain(&message);
+            return ExitCode::from(exit::USAGE);
+        }
+    };
     let code = match cli.command {
         Command::Run(args) => run(&cli.global, &args).await,
         Command::Check => check(&cli.global).await,

@@ -11,7 +11,7 @@ use schemas::{
     json,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 
 use crate::{
     app::{self, App, Failure, VERSION},
@@ -104,6 +104,20 @@ pub async fn run(
 
 /// Runs once on topics that are open.
 pub(crate) async fn run_on(
+    settings: &Settings,
+    topics: &Topics,
+    site: &Site,
+    work: Work,
+    metrics: &Metrics,
+    cancel: &CancellationToken,
+    clock: Clock,
+) -> Result<Report, Error> {
+    let by_feed = matches!(work, Work::Changed(_));
+    let span = info_span!("run", run_id = clock.report.run_id, service = settings.service, by_feed);
+    run_within(settings, topics, site, work, metrics, cancel, clock).instrument(span).await
+}
+
+async fn run_within(
     settings: &Settings,
     topics: &Topics,
     site: &Site,
@@ -282,6 +296,22 @@ enum Outcome {
     Stop(Error),
 }
 
+impl Outcome {
+    /// Tells the app's span.
+    fn record(&self, span: &Span) {
+        let (name, status) = match self {
+            Self::Unchanged => ("unchanged", "OK"),
+            Self::Described(_) => ("described", "OK"),
+            Self::Published { .. } => ("read", "OK"),
+            Self::NotVisible => ("not visible", "OK"),
+            Self::Cancelled => ("cancelled", "OK"),
+            Self::Failed(_) => ("failed", "ERROR"),
+            Self::Stop(_) => ("stop", "ERROR"),
+        };
+        span.record("outcome", name).record("otel.status_code", status);
+    }
+}
+
 impl RunContext<'_> {
     async fn all(
         &self,
@@ -350,7 +380,18 @@ impl RunContext<'_> {
         let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
-                async move { (entry, self.app(entry, around, known, mode, cancel).await) }
+                let span = info_span!(
+                    "app",
+                    app = entry.id,
+                    outcome = field::Empty,
+                    otel.status_code = field::Empty
+                );
+                let looked_at = async move {
+                    let outcome = self.app(entry, around, known, mode, cancel).await;
+                    outcome.record(&Span::current());
+                    (entry, outcome)
+                };
+                looked_at.instrument(span)
             })
             .buffer_unordered(self.settings.site.limits.sessions.saturating_mul(2));
         let mut progress = Progress::new(apps.len());

@@ -8,3 +8,5 @@ mod page;
 mod shown;
 pub mod shutdown;
 pub mod telemetry;
+#[cfg(feature = "otel")]
+mod traces;

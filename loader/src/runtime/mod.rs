@@ -8,3 +8,5 @@ pub mod progress;
 mod shown;
 pub mod shutdown;
 pub mod telemetry;
+#[cfg(feature = "otel")]
+mod traces;

@@ -1,6 +1,6 @@
 //! The admin port of a stage, as Prometheus and people's browsers ask it.
 
-use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use std::{io::Write as _, net::TcpListener, path::Path, process::Command, time::Duration};
 
 use tokio::process::Child;
 
@@ -79,7 +79,7 @@ pub fn browse(url: &str) -> Option<String> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let found = names.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
     let Some(browser) = found else {
-        println!("skipped: no Chromium to look at the page with");
+        writeln!(std::io::stdout(), "skipped: no Chromium to look at the page with").ok();
         return None;
     };
     let profile = tempfile::TempDir::new().expect("a folder");

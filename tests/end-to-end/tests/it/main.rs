@@ -5,6 +5,8 @@
 //! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`), what
 //! an extractor that follows the site notices (`follow`), what the admin ports show (`admin`, `monitoring`), what is read without opening apps (`unopened`).
 
+#![expect(clippy::print_stdout, reason = "tests say what they skip")]
+
 mod admin;
 mod architecture;
 mod chain;
@@ -21,5 +23,7 @@ mod lineage;
 mod monitoring;
 mod options;
 mod site;
+#[cfg(feature = "otel")]
+mod traces;
 mod unopened;
 mod world;

@@ -21,6 +21,7 @@ use reqwest::{
 };
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
+use tracing::instrument;
 
 pub(super) use self::{
     address::causes,
@@ -156,6 +157,12 @@ impl Client {
     }
 
     /// Sends a request until there is an answer that settles it.
+    #[instrument(
+        name = "request",
+        level = "info",
+        skip_all,
+        fields(otel.kind = "client", http.request.method = %call.method, url.path = %call.path)
+    )]
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         if self.read_only && call.writes() {
             // What only looks plans its writes elsewhere; this is the last line of defence.
