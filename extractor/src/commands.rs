@@ -240,7 +240,7 @@ async fn plan(global: &Global, args: &PlanArgs) -> u8 {
         Ok(cancel) => cancel,
         Err(error) => return failed(exit::UNREACHABLE, &error),
     };
-    match pipeline::plan(&settings, &site, &cancel).await {
+    match pipeline::plan(&settings, &site, args.format, &cancel).await {
         Ok(done) => done.exit_code().max(write_report(&done, args.report.as_ref())),
         // Whoever reads the lines has seen enough (`| head`).
         Err(pipeline::Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {

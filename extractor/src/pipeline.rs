@@ -16,11 +16,13 @@ use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 use crate::{
     app::{self, App, Failure, VERSION},
     changes::{self, Deletable, Gaps, Settled, Vanished},
+    cli::PlanFormat,
     config::Settings,
     error_chain,
     files::{self, Book},
     kafka, listed,
     map::Coverage,
+    page::Graph,
     progress::{Clock, Progress},
     qlik::{self, AppError, Class, Site, model::AppEntry},
     records::{self, now},
@@ -168,13 +170,14 @@ async fn run_within(
     result.map(|()| clock.report)
 }
 
-/// Prints what a full run would publish, one JSON object a line.
+/// Prints what a full run would publish, one JSON object a line or as one page.
 ///
 /// # Errors
 /// When the site cannot be used at all, or standard output is closed.
 pub async fn plan(
     settings: &Settings,
     site: &Site,
+    format: PlanFormat,
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
@@ -185,7 +188,8 @@ pub async fn plan(
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
-    let mut out = std::io::stdout().lock();
+    let page = (format == PlanFormat::Html).then(|| Graph::new(&settings.service));
+    let mut planned = Planned { out: std::io::stdout().lock(), settings, page };
     while let Some((entry, result)) = read.next().await {
         match result {
             Ok(app) => {
@@ -202,7 +206,7 @@ pub async fn plan(
                 // The order of a run: the dashboard event is the last of its app.
                 for event in app.others.into_iter().chain([dashboard]) {
                     let settled = matches!(event, Event::Dashboard(_)).then_some(&settled);
-                    write_planned(&mut out, settings, &mut clock.report, event, settled)?;
+                    planned.add(&mut clock.report, event, settled)?;
                 }
             }
             Err(_) if cancel.is_cancelled() => {
@@ -221,10 +225,11 @@ pub async fn plan(
         for change in files.changes(&settings.service, paths, now()) {
             if let files::Change::Write(model, _) = change {
                 let event = Event::DataModel(model);
-                write_planned(&mut out, settings, &mut clock.report, event, None)?;
+                planned.add(&mut clock.report, event, None)?;
             }
         }
     }
+    planned.finish()?;
     clock.phase("files");
     clock.finish();
     Ok(clock.report)
@@ -249,23 +254,44 @@ fn settled(fingerprint: String, entry: &AppEntry, known: &AppState) -> Settled {
     }
 }
 
-/// One line of a plan.
-fn write_planned(
-    out: &mut impl std::io::Write,
-    settings: &Settings,
-    report: &mut Report,
-    event: Event,
-    settled: Option<&Settled>,
-) -> std::io::Result<()> {
-    let topic = event.topic();
-    report.counts(topic).published += 1;
-    let content_hash = event.content_hash();
-    let record = records::upsert(&settings.service, &report.run_id, event, &content_hash, settled);
-    let headers: BTreeMap<_, _> =
-        record.headers.iter().map(|(name, value)| (*name, value)).collect();
-    let value = record.event.as_ref().map(json::readable);
-    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
-    writeln!(out, "{line}")
+/// Where a plan goes.
+struct Planned<'a, W> {
+    out: W,
+    settings: &'a Settings,
+    /// Instead of lines.
+    page: Option<Graph>,
+}
+
+impl<W: std::io::Write> Planned<'_, W> {
+    fn add(
+        &mut self,
+        report: &mut Report,
+        event: Event,
+        settled: Option<&Settled>,
+    ) -> std::io::Result<()> {
+        let topic = event.topic();
+        report.counts(topic).published += 1;
+        if let Some(page) = &mut self.page {
+            page.add_event(&event);
+            return Ok(());
+        }
+        let (hash, service) = (event.content_hash(), &self.settings.service);
+        let record = records::upsert(service, &report.run_id, event, &hash, settled);
+        let headers: BTreeMap<_, _> =
+            record.headers.iter().map(|(name, value)| (*name, value)).collect();
+        let value = record.event.as_ref().map(json::readable);
+        let topic = self.settings.topics.name(topic);
+        let line = serde_json::json!({"topic": topic, "key": record.key, "headers": headers, "value": value});
+        writeln!(self.out, "{line}")
+    }
+
+    /// Writes the page.
+    fn finish(mut self) -> std::io::Result<()> {
+        match self.page.take() {
+            Some(page) => writeln!(self.out, "{}", page.finished().to_html().trim_end()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What one run works with.

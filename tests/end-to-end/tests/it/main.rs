@@ -22,6 +22,7 @@ mod idempotence;
 mod lineage;
 mod monitoring;
 mod options;
+mod plan;
 mod site;
 #[cfg(feature = "otel")]
 mod traces;
