@@ -24,7 +24,10 @@ use crate::{
     map::Coverage,
     page::Graph,
     progress::{Clock, Progress},
-    qlik::{self, AppError, Class, Site, model::AppEntry},
+    qlik::{
+        self, AppError, Class, Site,
+        model::{AppEntry, AppList},
+    },
     records::{self, now},
     report::{Failed, Report},
     runtime::metrics::Metrics,
@@ -67,8 +70,8 @@ pub struct Mode {
 
 /// What a run is about.
 pub(crate) enum Work {
-    /// Every app of the site.
-    Site(Mode),
+    /// Every app of the site, which may have been listed already.
+    Site(Mode, Option<Result<AppList, qlik::Error>>),
     /// Apps that changed or are gone, as the change feed told.
     Changed(Changed),
 }
@@ -97,11 +100,15 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
-    let opened = Topics::open(settings, kafka).await;
+    metrics.progress(&clock.report);
+    // The brokers are asked while the site is.
+    let asked = async { tokio::join!(Topics::open(settings, kafka), site.apps()) };
+    let (opened, listed) = asked.instrument(clock.span.clone()).await;
     let topics = opened.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
     clock.phase("state");
     info!(apps = topics.state.apps.len(), "read what is published");
-    run_on(settings, &topics, site, Work::Site(mode), metrics, cancel, clock).await
+    let work = Work::Site(mode, Some(listed));
+    run_on(settings, &topics, site, work, metrics, cancel, clock).await
 }
 
 /// Runs once on topics that are open.
@@ -114,8 +121,8 @@ pub(crate) async fn run_on(
     cancel: &CancellationToken,
     clock: Clock,
 ) -> Result<Report, Error> {
-    let by_feed = matches!(work, Work::Changed(_));
-    let span = info_span!("run", run_id = clock.report.run_id, service = settings.service, by_feed);
+    let span = clock.span.clone();
+    span.record("by_feed", matches!(work, Work::Changed(_)));
     run_within(settings, topics, site, work, metrics, cancel, clock).instrument(span).await
 }
 
@@ -147,7 +154,7 @@ async fn run_within(
     announced.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
     metrics.progress(&clock.report);
     let result = match work {
-        Work::Site(mode) => run.all(&topics.state, mode, cancel, &mut clock).await,
+        Work::Site(mode, listed) => run.all(&topics.state, mode, listed, cancel, &mut clock).await,
         Work::Changed(changed) => run.changed(&topics.state, changed, cancel, &mut clock).await,
     };
     clock.finish();
@@ -182,8 +189,8 @@ pub async fn plan(
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
-    let apps = list(settings, site, &mut clock.report).await?;
-    let around = &Surroundings::of(site, &apps, None).await;
+    let apps = passing(settings, site.apps().await?, &mut clock.report);
+    let around = &Surroundings::of(&apps, None);
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
@@ -343,11 +350,16 @@ impl RunContext<'_> {
         &self,
         state: &State,
         mode: Mode,
+        listed: Option<Result<AppList, qlik::Error>>,
         cancel: &CancellationToken,
         clock: &mut Clock,
     ) -> Result<(), Error> {
-        let apps = list(self.settings, self.site, &mut clock.report).await?;
-        let around = Surroundings::of(self.site, &apps, None).await;
+        let listed = match listed {
+            Some(listed) => listed,
+            None => self.site.apps().await,
+        };
+        let apps = passing(self.settings, listed?, &mut clock.report);
+        let around = Surroundings::of(&apps, None);
         self.topics.remember_names(&around.names);
         clock.phase("list");
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
@@ -376,7 +388,7 @@ impl RunContext<'_> {
         clock.report.apps_seen = apps.len();
         clock.report.deletions_refused = refused;
         // A script may name an app that has not changed.
-        let around = Surroundings::of(self.site, &apps, Some(self.topics.names())).await;
+        let around = Surroundings::of(&apps, Some(self.topics.names()));
         let mode = Mode { by_feed: true, ..Mode::default() };
         self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");
@@ -675,12 +687,7 @@ impl RunContext<'_> {
 }
 
 /// Apps that the filters let through.
-async fn list(
-    settings: &Settings,
-    site: &Site,
-    report: &mut Report,
-) -> Result<Vec<AppEntry>, Error> {
-    let list = site.apps().await?;
+fn passing(settings: &Settings, list: AppList, report: &mut Report) -> Vec<AppEntry> {
     report.apps_listed = list.apps.len();
     report.list_complete = list.complete;
     for notice in &list.notices {
@@ -691,7 +698,7 @@ async fn list(
     apps.retain(|entry| app::passes(&settings.scope, entry));
     let apps: Vec<_> = apps.into_iter().map(|entry| app::scoped(&settings.scope, entry)).collect();
     report.apps_seen = apps.len();
-    Ok(apps)
+    apps
 }
 
 /// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it

@@ -36,7 +36,7 @@ pub struct Report {
     pub started_at: String,
     /// End, RFC 3339.
     pub ended_at: String,
-    /// Seconds by phase: `state` (reading the topics), `list` (listing the apps), `apps` (reading them),
+    /// Seconds by phase: `state` (reading the topics while the apps are listed), `list` (what is left of listing), `apps` (reading them),
     /// `deletions`, `total`.
     pub seconds: BTreeMap<&'static str, f64>,
     /// Apps on the site that the user sees.

@@ -1,7 +1,10 @@
 //! An app's load script through the script engine, with all that the site knows around it.
 
+use std::{collections::HashSet, sync::Arc};
+
 use schemas::event::Origin;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tracing::warn;
 
 use crate::{
@@ -18,8 +21,8 @@ use crate::{
 pub(crate) struct Surroundings {
     /// The apps that `BINARY` may mean.
     pub(crate) names: AppNames,
-    /// The site's data connections, in the shape of `GetConnections`.
-    connections: Vec<Value>,
+    /// The site's data connections, in the shape of `GetConnections`; asked for with the first script.
+    connections: OnceCell<Arc<[Value]>>,
 }
 
 /// A script as the engine understands it.
@@ -35,11 +38,20 @@ pub(crate) struct Analysis {
 const MAX_MODEL_TEXT: usize = 8 << 20;
 
 impl Surroundings {
-    /// Of a site with these apps, and those that are known already.
-    pub(crate) async fn of(site: &Site, apps: &[AppEntry], known: Option<AppNames>) -> Self {
+    /// With these apps, and those that are known already.
+    pub(crate) fn of(apps: &[AppEntry], known: Option<AppNames>) -> Self {
         let mut names = known.unwrap_or_default();
         apps.iter().for_each(|app| names.add(&app.id, &app.title));
-        Self { names, connections: site.data_connections().await }
+        Self { names, connections: OnceCell::new() }
+    }
+
+    async fn connections(&self, site: &Site) -> Arc<[Value]> {
+        let asked = self.connections.get_or_init(|| async {
+            let mut seen = HashSet::new();
+            let all = site.data_connections().await.into_iter();
+            all.filter(|connection| seen.insert(connection.to_string())).collect()
+        });
+        asked.await.clone()
     }
 }
 
@@ -63,13 +75,13 @@ pub(crate) async fn analyse(
     };
     let id = entry.id.clone();
     // What the app's user may use, then what only the repository tells.
-    let connections = content.connections.iter().chain(&around.connections).cloned();
-    let connections = Value::Array(connections.collect());
+    let (own, of_site) = (content.connections.clone(), around.connections(site).await);
     let variables = content.variables.iter();
     let variables: Vec<(String, String)> =
         variables.map(|it| (it.name.clone(), it.definition.clone())).collect();
     let analysis = tokio::task::spawn_blocking(move || {
-        let connections = Connections::from_reply(&connections);
+        let connections = own.into_iter().chain(of_site.iter().cloned()).collect();
+        let connections = Connections::from_reply(&Value::Array(connections));
         let script = Script {
             name: &id,
             text: &text,

@@ -44,12 +44,6 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A run that could not begin.
-    pub(super) fn not_begun(error: String) -> Self {
-        let started_at = crate::records::now_text();
-        Self { started_at, error: Some(error), seconds: Some(0.0), ..Self::default() }
-    }
-
     /// Takes in how far the run is. Called for every app, so what is known is not copied again.
     fn update(&mut self, report: &Report) {
         self.seen = report.apps_seen;
@@ -94,9 +88,14 @@ impl History {
         self.add(row);
     }
 
+    /// A run that could not begin.
+    pub(super) fn not_begun(&mut self, error: String) {
+        let row = self.current.take().unwrap_or_default();
+        self.add(Row { error: Some(error), ..row });
+    }
+
     /// Adds a run that is over.
-    pub(super) fn add(&mut self, row: Row) {
-        self.current = None;
+    fn add(&mut self, row: Row) {
         let rows = if row.by_feed { &mut self.changes } else { &mut self.whole };
         rows.push_front(row);
         rows.truncate(MAX_RUNS);
@@ -142,7 +141,9 @@ mod tests {
         (1..100).for_each(|id| history.finished(&report(id, true)));
         assert_eq!((history.whole.len(), history.changes.len()), (1, MAX_RUNS));
         assert_eq!(history.changes[0].run_id, "run 99");
-        history.add(Row::not_begun("no broker".into()));
+        history.progress(&report(100, false));
+        history.not_begun("no broker".into());
         assert_eq!(history.whole[0].error.as_deref(), Some("no broker"));
+        assert_eq!((&*history.whole[0].run_id, &history.current), ("run 100", &None));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use schemas::Topic;
 
-use super::history::{History, Row};
+use super::history::History;
 use crate::{qlik::Site, records::now, report::Report};
 
 /// What becomes of apps; every metric has all of its labels from the start, so that the first increase
@@ -140,7 +140,7 @@ impl Metrics {
     pub(crate) fn not_begun(&self, error: String) {
         let mut inner = self.inner();
         *inner.runs.entry("failed").or_default() += 1;
-        inner.history.add(Row::not_begun(error));
+        inner.history.not_begun(error);
     }
 
     /// Takes in where the change feed is read; `None` when it is not.

@@ -77,6 +77,9 @@ pub(super) fn render(
 }
 
 fn progress(run: &Row) -> String {
+    if run.seen == 0 {
+        return format!("since {}: asking the brokers and the site", run.started_at);
+    }
     format!(
         "since {}: {} of {} apps ({} read, {} unchanged, {} described anew, {} failed), {} events published",
         run.started_at,
@@ -108,7 +111,7 @@ fn runs<'a>(page: &mut Html, title: &str, rows: impl Iterator<Item = &'a Row>) {
     let rows = rows.map(|run| {
         [
             run.started_at.clone(),
-            format!("{:.1}", run.seconds.unwrap_or_default()),
+            run.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1}")),
             run.seen.to_string(),
             run.read.to_string(),
             run.unchanged.to_string(),

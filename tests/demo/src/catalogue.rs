@@ -3,7 +3,11 @@
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
-use openmetadata_simulator::{OpenMetadata, Running, Settings};
+use openmetadata_simulator::{OpenMetadata, Running, Seed, Settings};
+
+/// The databases that the sample apps load from and the people that own them, as if other connectors
+/// had brought them; `docker compose --profile demo` starts with the same.
+const SEED: &str = include_str!("../../../docker/demo-catalogue.json");
 
 /// A catalogue.
 pub(crate) struct Catalogue {
@@ -29,6 +33,8 @@ impl Catalogue {
             .parse()
             .map_err(|error| anyhow::anyhow!("`--openmetadata-version {version}`: {error}"))?;
         let running = OpenMetadata::start(Settings::of_release(release)).await?;
+        let seed: Seed = serde_json::from_str(SEED).context("docker/demo-catalogue.json")?;
+        running.seed(&seed)?;
         let (url, token) = (running.url(), running.token().to_owned());
         Ok(Self { simulated: Some(running), url, token })
     }
