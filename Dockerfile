@@ -7,6 +7,8 @@
 FROM rust:1.95-bookworm AS build
 # `dev` builds faster and runs slower: for trying things.
 ARG PROFILE=release
+# `extractor/otel,loader/otel`: with OpenTelemetry traces.
+ARG FEATURES=
 # The date that OpenSSL would otherwise write into itself.
 ENV SOURCE_DATE_EPOCH=1 \
     CARGO_INCREMENTAL=0 \
@@ -21,7 +23,7 @@ COPY tests tests
 # Neither mount is part of an image; both make the next build short.
 RUN --mount=type=cache,id=qlik-metadata-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=qlik-metadata-target,target=/src/target \
-    cargo build --locked --profile "$PROFILE" --bins \
+    cargo build --locked --profile "$PROFILE" --bins --features "$FEATURES" \
         -p extractor -p loader -p qlik-simulator -p openmetadata-simulator && \
     mkdir /out && \
     cd "target/$([ "$PROFILE" = dev ] && echo debug || echo "$PROFILE")" && \

@@ -112,9 +112,22 @@ impl RunArgs {
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
+    /// Form of the result. The page is held in memory until every app is read: filters keep it small.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PlanFormat,
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// Forms of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// A JSON object for each record.
+    #[default]
+    Json,
+    /// One HTML file to click through: tables, columns, files, apps, charts of the whole site.
+    Html,
 }
 
 /// Options of `lineage`.

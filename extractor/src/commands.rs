@@ -45,10 +45,14 @@ mod exit {
 
 /// Runs a command and says how it ended.
 pub async fn main(cli: Cli) -> ExitCode {
-    if let Err(message) = telemetry::start(cli.global.log_format, &cli.global.log_level) {
-        complain(&message);
-        return ExitCode::from(exit::USAGE);
-    }
+    let started = telemetry::start(cli.global.log_format, &cli.global.log_level);
+    let _telemetry = match started {
+        Ok(telemetry) => telemetry,
+        Err(message) => {
+            complain(&message);
+            return ExitCode::from(exit::USAGE);
+        }
+    };
     let code = match cli.command {
         Command::Run(args) => run(&cli.global, &args).await,
         Command::Check => check(&cli.global).await,
@@ -86,7 +90,8 @@ async fn run(global: &Global, args: &RunArgs) -> u8 {
     let metrics = Metrics::new(&site);
     if let Some(address) = settings.run.admin_address
         && let Err(error) =
-            admin::serve(address, readiness.clone(), metrics.clone(), cancel.clone()).await
+            admin::serve(address, readiness.clone(), metrics.clone(), &settings, cancel.clone())
+                .await
     {
         complain(&format!(
             "error: failed to listen on `extractor.adminAddress` {address}: {error}"
@@ -235,7 +240,7 @@ async fn plan(global: &Global, args: &PlanArgs) -> u8 {
         Ok(cancel) => cancel,
         Err(error) => return failed(exit::UNREACHABLE, &error),
     };
-    match pipeline::plan(&settings, &site, &cancel).await {
+    match pipeline::plan(&settings, &site, args.format, &cancel).await {
         Ok(done) => done.exit_code().max(write_report(&done, args.report.as_ref())),
         // Whoever reads the lines has seen enough (`| head`).
         Err(pipeline::Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {

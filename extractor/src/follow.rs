@@ -169,11 +169,12 @@ impl<'a> Follower<'a> {
 
     async fn scan_once(&mut self, mode: Mode) -> Result<(), Error> {
         let mut clock = Clock::start(self.settings, self.site);
+        self.metrics.progress(&clock.report);
         let opened = match self.topics.take() {
             Some(mut topics) => topics.catch_up().await.map(|()| topics),
             None => Topics::open(self.settings, self.kafka).await,
         };
-        let topics = opened.inspect_err(|_| self.metrics.not_begun())?;
+        let topics = opened.inspect_err(|error| self.metrics.not_begun(error_chain(error)))?;
         clock.phase("state");
         let work = Work::Site(mode, None);
         let report = pipeline::run_on(

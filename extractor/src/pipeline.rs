@@ -11,16 +11,18 @@ use schemas::{
     json,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
 
 use crate::{
     app::{self, App, Failure, VERSION},
     changes::{self, Deletable, Gaps, Settled, Vanished},
+    cli::PlanFormat,
     config::Settings,
     error_chain,
     files::{self, Book},
     kafka, listed,
     map::Coverage,
+    page::Graph,
     progress::{Clock, Progress},
     qlik::{
         self, AppError, Class, Site,
@@ -98,9 +100,11 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
+    metrics.progress(&clock.report);
     // The brokers are asked while the site is.
-    let (topics, listed) = tokio::join!(Topics::open(settings, kafka), site.apps());
-    let topics = topics?;
+    let asked = async { tokio::join!(Topics::open(settings, kafka), site.apps()) };
+    let (opened, listed) = asked.instrument(clock.span.clone()).await;
+    let topics = opened.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
     clock.phase("state");
     info!(apps = topics.state.apps.len(), "read what is published");
     let work = Work::Site(mode, Some(listed));
@@ -109,6 +113,20 @@ pub async fn run(
 
 /// Runs once on topics that are open.
 pub(crate) async fn run_on(
+    settings: &Settings,
+    topics: &Topics,
+    site: &Site,
+    work: Work,
+    metrics: &Metrics,
+    cancel: &CancellationToken,
+    clock: Clock,
+) -> Result<Report, Error> {
+    let span = clock.span.clone();
+    span.record("by_feed", matches!(work, Work::Changed(_)));
+    run_within(settings, topics, site, work, metrics, cancel, clock).instrument(span).await
+}
+
+async fn run_within(
     settings: &Settings,
     topics: &Topics,
     site: &Site,
@@ -131,7 +149,10 @@ pub(crate) async fn run_on(
         site,
         metrics,
     };
-    run.announce(&clock.report, Phase::Started, clock.started_at).await?;
+    clock.report.by_feed = matches!(work, Work::Changed(_));
+    let announced = run.announce(&clock.report, Phase::Started, clock.started_at).await;
+    announced.inspect_err(|error| metrics.not_begun(error_chain(error)))?;
+    metrics.progress(&clock.report);
     let result = match work {
         Work::Site(mode, listed) => run.all(&topics.state, mode, listed, cancel, &mut clock).await,
         Work::Changed(changed) => run.changed(&topics.state, changed, cancel, &mut clock).await,
@@ -156,13 +177,14 @@ pub(crate) async fn run_on(
     result.map(|()| clock.report)
 }
 
-/// Prints what a full run would publish, one JSON object a line.
+/// Prints what a full run would publish, one JSON object a line or as one page.
 ///
 /// # Errors
 /// When the site cannot be used at all, or standard output is closed.
 pub async fn plan(
     settings: &Settings,
     site: &Site,
+    format: PlanFormat,
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
     let mut clock = Clock::start(settings, site);
@@ -173,7 +195,8 @@ pub async fn plan(
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
         .buffer_unordered(settings.site.limits.sessions);
-    let mut out = std::io::stdout().lock();
+    let page = (format == PlanFormat::Html).then(|| Graph::new(&settings.service));
+    let mut planned = Planned { out: std::io::stdout().lock(), settings, page };
     while let Some((entry, result)) = read.next().await {
         match result {
             Ok(app) => {
@@ -190,7 +213,7 @@ pub async fn plan(
                 // The order of a run: the dashboard event is the last of its app.
                 for event in app.others.into_iter().chain([dashboard]) {
                     let settled = matches!(event, Event::Dashboard(_)).then_some(&settled);
-                    write_planned(&mut out, settings, &mut clock.report, event, settled)?;
+                    planned.add(&mut clock.report, event, settled)?;
                 }
             }
             Err(_) if cancel.is_cancelled() => {
@@ -209,10 +232,11 @@ pub async fn plan(
         for change in files.changes(&settings.service, paths, now()) {
             if let files::Change::Write(model, _) = change {
                 let event = Event::DataModel(model);
-                write_planned(&mut out, settings, &mut clock.report, event, None)?;
+                planned.add(&mut clock.report, event, None)?;
             }
         }
     }
+    planned.finish()?;
     clock.phase("files");
     clock.finish();
     Ok(clock.report)
@@ -237,23 +261,44 @@ fn settled(fingerprint: String, entry: &AppEntry, known: &AppState) -> Settled {
     }
 }
 
-/// One line of a plan.
-fn write_planned(
-    out: &mut impl std::io::Write,
-    settings: &Settings,
-    report: &mut Report,
-    event: Event,
-    settled: Option<&Settled>,
-) -> std::io::Result<()> {
-    let topic = event.topic();
-    report.counts(topic).published += 1;
-    let content_hash = event.content_hash();
-    let record = records::upsert(&settings.service, &report.run_id, event, &content_hash, settled);
-    let headers: BTreeMap<_, _> =
-        record.headers.iter().map(|(name, value)| (*name, value)).collect();
-    let value = record.event.as_ref().map(json::readable);
-    let line = serde_json::json!({"topic": settings.topics.name(topic), "key": record.key, "headers": headers, "value": value});
-    writeln!(out, "{line}")
+/// Where a plan goes.
+struct Planned<'a, W> {
+    out: W,
+    settings: &'a Settings,
+    /// Instead of lines.
+    page: Option<Graph>,
+}
+
+impl<W: std::io::Write> Planned<'_, W> {
+    fn add(
+        &mut self,
+        report: &mut Report,
+        event: Event,
+        settled: Option<&Settled>,
+    ) -> std::io::Result<()> {
+        let topic = event.topic();
+        report.counts(topic).published += 1;
+        if let Some(page) = &mut self.page {
+            page.add_event(&event);
+            return Ok(());
+        }
+        let (hash, service) = (event.content_hash(), &self.settings.service);
+        let record = records::upsert(service, &report.run_id, event, &hash, settled);
+        let headers: BTreeMap<_, _> =
+            record.headers.iter().map(|(name, value)| (*name, value)).collect();
+        let value = record.event.as_ref().map(json::readable);
+        let topic = self.settings.topics.name(topic);
+        let line = serde_json::json!({"topic": topic, "key": record.key, "headers": headers, "value": value});
+        writeln!(self.out, "{line}")
+    }
+
+    /// Writes the page.
+    fn finish(mut self) -> std::io::Result<()> {
+        match self.page.take() {
+            Some(page) => writeln!(self.out, "{}", page.finished().to_html().trim_end()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What one run works with.
@@ -282,6 +327,22 @@ enum Outcome {
     Cancelled,
     /// The run must not go on.
     Stop(Error),
+}
+
+impl Outcome {
+    /// Tells the app's span.
+    fn record(&self, span: &Span) {
+        let (name, status) = match self {
+            Self::Unchanged => ("unchanged", "OK"),
+            Self::Described(_) => ("described", "OK"),
+            Self::Published { .. } => ("read", "OK"),
+            Self::NotVisible => ("not visible", "OK"),
+            Self::Cancelled => ("cancelled", "OK"),
+            Self::Failed(_) => ("failed", "ERROR"),
+            Self::Stop(_) => ("stop", "ERROR"),
+        };
+        span.record("outcome", name).record("otel.status_code", status);
+    }
 }
 
 impl RunContext<'_> {
@@ -357,7 +418,18 @@ impl RunContext<'_> {
         let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
-                async move { (entry, self.app(entry, around, known, mode, cancel).await) }
+                let span = info_span!(
+                    "app",
+                    app = entry.id,
+                    outcome = field::Empty,
+                    otel.status_code = field::Empty
+                );
+                let looked_at = async move {
+                    let outcome = self.app(entry, around, known, mode, cancel).await;
+                    outcome.record(&Span::current());
+                    (entry, outcome)
+                };
+                looked_at.instrument(span)
             })
             .buffer_unordered(self.settings.site.limits.sessions.saturating_mul(2));
         let mut progress = Progress::new(apps.len());

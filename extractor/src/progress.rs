@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tracing::info;
+use tracing::{Span, field, info, info_span};
 
 use crate::{
     config::Settings,
@@ -97,6 +97,8 @@ impl Drop for Progress {
 /// A report with its times and the requests of its run.
 pub(crate) struct Clock {
     pub(crate) report: Report,
+    /// For everything that the run does.
+    pub(crate) span: Span,
     pub(crate) started_at: i64,
     start: Instant,
     phase_start: Instant,
@@ -114,7 +116,9 @@ impl Clock {
         };
         let start = Instant::now();
         let (site, before) = (site.clone(), site.requests());
-        Self { report, started_at: now(), start, phase_start: start, site, before }
+        let (run_id, service) = (&report.run_id, &report.service);
+        let span = info_span!("run", run_id, service, by_feed = field::Empty);
+        Self { report, span, started_at: now(), start, phase_start: start, site, before }
     }
 
     pub(crate) fn phase(&mut self, name: &'static str) {

@@ -60,6 +60,9 @@ pub struct Report {
     pub events: BTreeMap<&'static str, Counts>,
     /// Whether the site's list was read whole.
     pub list_complete: bool,
+    /// Whether the change feed told what the run is about.
+    #[serde(skip)]
+    pub(crate) by_feed: bool,
     /// Deletions that were refused because too many apps would vanish.
     pub deletions_refused: Option<String>,
     /// What was left out or guessed, by app; the empty key is the site. The first 10,000.

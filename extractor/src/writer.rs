@@ -6,7 +6,7 @@ use schemas::{
     event::{Dashboard, Run},
 };
 
-use tracing::warn;
+use tracing::{instrument, warn};
 
 use crate::{
     changes::{Changes, Settled, Vanished},
@@ -35,6 +35,11 @@ pub(crate) struct Published {
 
 impl Writer<'_> {
     /// Writes everything of an app, then its dashboard event: the commit marker.
+    #[instrument(
+        level = "info",
+        skip_all,
+        fields(upserts = changes.upserts.len(), tombstones = changes.deletes.len())
+    )]
     pub(crate) async fn publish(
         &self,
         changes: Changes,
@@ -62,6 +67,7 @@ impl Writer<'_> {
     /// Writes the tombstones of an app that is gone, its dashboard's first: without the commit marker
     /// the app is read again when it comes back before the rest is deleted. Returns how many of each
     /// topic there are.
+    #[instrument(level = "info", skip_all)]
     pub(crate) async fn delete(&self, vanished: Vanished) -> Result<Vec<Topic>, kafka::Error> {
         let tombstones = self.tombstones(vanished.records).await?;
         let marker: Vec<_> = vanished
@@ -76,6 +82,7 @@ impl Writer<'_> {
     }
 
     /// Writes records of data files, and tombstones of those that are gone.
+    #[instrument(level = "info", skip_all, fields(upserts = upserts.len(), tombstones = deletes.len()))]
     pub(crate) async fn publish_files(
         &self,
         upserts: Vec<(Event, String)>,

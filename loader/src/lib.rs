@@ -14,6 +14,7 @@ pub mod filter;
 pub mod offsets;
 pub mod pipeline;
 pub mod plan;
+mod recent;
 pub mod report;
 pub mod runtime;
 pub mod sink;

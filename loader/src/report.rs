@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::{
     offsets::Progress,
+    recent::Recent,
     sink::{Figures, Outcome, Stage},
 };
 
@@ -232,6 +233,7 @@ impl Report {
 #[derive(Debug)]
 pub struct Tally {
     report: Mutex<Report>,
+    recent: Mutex<Recent>,
     /// Partitions of this member; -1 while it has no assignment.
     assigned: AtomicIsize,
     max_listed: usize,
@@ -247,7 +249,12 @@ impl Tally {
             started_at: jiff::Timestamp::now().to_string(),
             ..Report::default()
         };
-        Self { report: Mutex::new(report), assigned: AtomicIsize::new(-1), max_listed: MAX_LISTED }
+        Self {
+            report: Mutex::new(report),
+            recent: Mutex::default(),
+            assigned: AtomicIsize::new(-1),
+            max_listed: MAX_LISTED,
+        }
     }
 
     /// Lists everything, however much it is.
@@ -271,6 +278,26 @@ impl Tally {
     pub(crate) fn set_assigned(&self, partitions: Option<usize>) {
         let count = partitions.map_or(-1, |count| isize::try_from(count).unwrap_or(isize::MAX));
         self.assigned.store(count, Ordering::Relaxed);
+    }
+
+    /// A copy of what happened last, for the admin page.
+    pub(crate) fn recent(&self) -> Recent {
+        self.lock_recent().clone()
+    }
+
+    /// A stage of a round of applying is over.
+    pub(crate) fn applied<'a>(&self, time: Duration, outcomes: impl Iterator<Item = &'a Outcome>) {
+        self.lock_recent().applied(time, outcomes);
+    }
+
+    /// A round of applying is over.
+    pub(crate) fn round_over(&self) {
+        self.lock_recent().round_over(jiff::Timestamp::now().to_string());
+    }
+
+    /// How many edges without their table are tried again from time to time.
+    pub(crate) fn revisits(&self, count: usize) {
+        self.lock_recent().revisits = count;
     }
 
     /// A copy of what is counted so far.
@@ -301,6 +328,7 @@ impl Tally {
 
     pub(crate) fn dead(&self, topic: Topic, entry: Entry) {
         self.count(topic, |counts| counts.dead += 1);
+        self.lock_recent().buried(jiff::Timestamp::now().to_string(), entry.clone());
         Self::list(&mut self.lock().dead, entry, self.max_listed);
     }
 
@@ -367,6 +395,10 @@ impl Tally {
 
     fn lock(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn list(entries: &mut Vec<Entry>, entry: Entry, max: usize) {

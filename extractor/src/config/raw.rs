@@ -216,6 +216,6 @@ pub struct Extractor {
     pub feed_interval: Option<Span>,
     /// With `follow`: time between two lists of the whole site, which find what the change feed does not tell, and everything where there is none. Default 15m.
     pub scan_interval: Option<Span>,
-    /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9101`. Default: none.
+    /// Address of a page for people, `/metrics`, `/healthz` and `/readyz`, such as `0.0.0.0:9101`. Default: none.
     pub admin_address: Option<String>,
 }

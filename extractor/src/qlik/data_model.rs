@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use tracing::instrument;
+
 use super::address::{Address, encode_component};
 use super::call_error::CallError;
 use super::class::Class;
@@ -68,6 +70,7 @@ impl MetadataService {
     }
 
     /// Reads an app's metadata. Sign-in errors count as trouble.
+    #[instrument(name = "rest: data model", level = "info", skip_all)]
     pub(super) async fn read(&self, login: &Login, app: &str) -> Metadata {
         match self.state() {
             Service::None => Metadata::NotThere,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::instrument;
 
 use super::call_error::{CallError, SessionError};
 use super::class::{Class, chain};
@@ -196,6 +197,7 @@ async fn read_objects(
     }
 }
 
+#[instrument(name = "engine: objects", level = "info", skip_all)]
 async fn objects_once(
     site: &Inner,
     app: &AppEntry,
@@ -281,6 +283,7 @@ async fn read_tables(
     }
 }
 
+#[instrument(name = "engine: tables", level = "info", skip_all)]
 async fn tables_once(site: &Inner, app: &AppEntry) -> Result<Tables, AppFailure> {
     let open = site.open_session(Some(&app.id)).await?;
     let result = async {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::Semaphore;
+use tracing::instrument;
 use uuid::Uuid;
 
 use super::address::Address;
@@ -158,6 +159,7 @@ impl Site {
     ///
     /// # Errors
     /// The engine cannot be reached or does not list apps.
+    #[instrument(name = "list of apps", level = "info", skip_all)]
     pub async fn apps(&self) -> Result<AppList, Error> {
         if let Some(tenant) = &self.inner.tenant {
             return self.cloud_apps(tenant).await;

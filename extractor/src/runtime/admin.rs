@@ -1,4 +1,4 @@
-//! The admin server: `/healthz` answers while the process lives, `/readyz` once a run over the whole
+//! The admin server: `/` is a page for people, `/healthz` answers while the process lives, `/readyz` once a run over the whole
 //! site has succeeded and as long as the last one did, `/metrics` is for Prometheus.
 
 use std::{
@@ -19,7 +19,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, page, shown};
+use crate::{config::Settings, records::now};
 
 /// Whether the last run over the whole site succeeded; shared with the admin server. Apps that could
 /// not be read do not make it unready, a site or a broker that cannot be used does.
@@ -45,15 +46,22 @@ pub async fn serve(
     address: SocketAddr,
     readiness: Readiness,
     metrics: Metrics,
+    settings: &Settings,
     cancel: CancellationToken,
 ) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
     info!(address = %bound, "admin server");
+    let (service, rows) = (settings.service.clone(), shown::settings(settings));
+    let (seen, ready) = (metrics.clone(), readiness.clone());
+    let page = move || async move {
+        (page::HEADERS, page::render(&service, ready.get(), &seen.seen(), &rows, now()))
+    };
     let exposition = move || async move {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.exposition())
     };
     let routes = Router::new()
+        .route("/", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(exposition))

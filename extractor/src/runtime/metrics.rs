@@ -6,7 +6,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use schemas::Topic;
+
+use super::history::History;
 use crate::{qlik::Site, records::now, report::Report};
+
+/// What becomes of apps; every metric has all of its labels from the start, so that the first increase
+/// counts as one.
+const APP_RESULTS: [&str; 5] = ["read", "unchanged", "described", "failed", "deleted"];
+const EVENT_RESULTS: [&str; 3] = ["published", "unchanged", "deleted"];
+const RUN_RESULTS: [&str; 3] = ["completed", "failed", "refused"];
 
 /// Counts of the process so far. Cheap to clone; clones share them.
 #[derive(Clone, Default)]
@@ -15,6 +24,10 @@ pub struct Metrics(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     site: Option<Site>,
+    /// Start of the process, milliseconds since the epoch.
+    started: i64,
+    /// For people.
+    history: History,
     /// Of runs that have ended.
     finished: Totals,
     /// Of the run that goes on.
@@ -30,12 +43,21 @@ struct Inner {
 }
 
 /// Where the change feed is read, milliseconds since the epoch.
-#[derive(Clone, Copy)]
-struct FeedState {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FeedState {
     /// By the server's clock: everything before it has been seen.
-    position: i64,
+    pub(super) position: i64,
     /// By our clock: when the feed answered last.
-    answered: i64,
+    pub(super) answered: i64,
+}
+
+/// What the admin page shows of the process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) history: History,
+    pub(super) feed: Option<FeedState>,
+    pub(super) last_success: Option<i64>,
+    pub(super) started: i64,
 }
 
 #[derive(Clone, Default)]
@@ -81,12 +103,15 @@ impl Metrics {
     pub fn new(site: &Site) -> Self {
         let metrics = Self::default();
         metrics.inner().site = Some(site.clone());
+        metrics.inner().started = now();
         metrics
     }
 
     /// Takes in how far the run that goes on is.
     pub(crate) fn progress(&self, report: &Report) {
-        self.inner().current = Totals::of(report);
+        let mut inner = self.inner();
+        inner.current = Totals::of(report);
+        inner.history.progress(report);
     }
 
     /// Takes in a run that has ended.
@@ -94,6 +119,7 @@ impl Metrics {
         let mut inner = self.inner();
         inner.current = Totals::default();
         inner.finished.add(&Totals::of(report));
+        inner.history.finished(report);
         let result = match (&report.error, &report.deletions_refused) {
             (Some(_), _) => "failed",
             (None, Some(_)) => "refused",
@@ -111,13 +137,26 @@ impl Metrics {
     }
 
     /// Counts a run that could not even begin.
-    pub(crate) fn not_begun(&self) {
-        *self.inner().runs.entry("failed").or_default() += 1;
+    pub(crate) fn not_begun(&self, error: String) {
+        let mut inner = self.inner();
+        *inner.runs.entry("failed").or_default() += 1;
+        inner.history.not_begun(error);
     }
 
     /// Takes in where the change feed is read; `None` when it is not.
     pub(crate) fn feed(&self, position: Option<i64>) {
         self.inner().feed = position.map(|position| FeedState { position, answered: now() });
+    }
+
+    /// For the admin page.
+    pub(super) fn seen(&self) -> Seen {
+        let inner = self.inner();
+        Seen {
+            history: inner.history.clone(),
+            feed: inner.feed,
+            last_success: inner.last_success,
+            started: inner.started,
+        }
     }
 
     /// Prometheus' text format.
@@ -128,17 +167,22 @@ impl Metrics {
         all.add(&inner.current);
         let mut text = Exposition::default();
         text.head("extractor_apps_total", "counter", "Apps looked at, by what became of them.");
-        for (result, count) in &all.apps {
+        for result in APP_RESULTS {
+            let count = all.apps.get(result).copied().unwrap_or_default();
             text.line(&format!("extractor_apps_total{{result=\"{result}\"}} {count}"));
         }
         text.head("extractor_events_total", "counter", "Events, by topic and what became of them.");
-        for ((topic, result), count) in &all.events {
-            text.line(&format!(
-                "extractor_events_total{{topic=\"{topic}\",result=\"{result}\"}} {count}"
-            ));
+        for topic in Topic::STATE.map(Topic::suffix) {
+            for result in EVENT_RESULTS {
+                let count = all.events.get(&(topic, result)).copied().unwrap_or_default();
+                text.line(&format!(
+                    "extractor_events_total{{topic=\"{topic}\",result=\"{result}\"}} {count}"
+                ));
+            }
         }
         text.head("extractor_runs_total", "counter", "Runs that ended, by how.");
-        for (result, count) in &inner.runs {
+        for result in RUN_RESULTS {
+            let count = inner.runs.get(result).copied().unwrap_or_default();
             text.line(&format!("extractor_runs_total{{result=\"{result}\"}} {count}"));
         }
         text.head(
@@ -155,6 +199,8 @@ impl Metrics {
         for (phase, seconds) in &inner.seconds {
             text.line(&format!("extractor_run_seconds{{phase=\"{phase}\"}} {seconds}"));
         }
+        text.head("extractor_start_timestamp_seconds", "gauge", "Start of the process.");
+        text.line(&format!("extractor_start_timestamp_seconds {}", inner.started / 1000));
         if let Some(time) = inner.last_success {
             text.head(
                 "extractor_last_success_timestamp_seconds",
@@ -230,8 +276,6 @@ impl Exposition {
 
 #[cfg(test)]
 mod tests {
-    use schemas::Topic;
-
     use super::*;
 
     fn report() -> Report {

@@ -86,7 +86,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
     let settings = config::load(&global.config, &global.overrides)
         .map_err(|problems| Fatal { message: problems.to_string(), exit_code: 2 })?;
     let level = global.log_level.as_deref().or(settings.log_level).unwrap_or("info");
-    telemetry::start(global.log_format, level)
+    let _telemetry = telemetry::start(global.log_format, level)
         .map_err(|message| Fatal { message, exit_code: 2 })?;
     notices(&settings);
     let shutdown = shutdown::on_signal().map_err(|error| Fatal {
@@ -174,7 +174,8 @@ impl<C: Catalogue> Context<'_, C> {
     async fn run(&self, args: RunArgs) -> Result<u8, Fatal> {
         let work = async |tally: &Arc<Tally>| {
             if let Some(address) = self.settings.admin_address {
-                admin::start(address, Arc::clone(tally), self.shutdown.clone()).await?;
+                admin::start(address, Arc::clone(tally), self.settings, self.shutdown.clone())
+                    .await?;
             }
             match self.connect().await? {
                 Some(sink) => run(self.settings, sink, args.until_end, tally, self.shutdown).await,

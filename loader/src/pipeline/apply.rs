@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tracing::{Instrument as _, info_span};
 
 use crate::{
     dead_letters::DeadLetters,
     plan::{Burial, Work, by_stage},
+    report::stage_name,
     sink::{Fatal, Item, MetadataSink, Outcome, Stage},
 };
 
@@ -45,7 +47,8 @@ impl Applying {
         burials: Vec<Burial>,
     ) -> Self {
         let (sender, progress) = mpsc::channel(CHANNEL);
-        let task = tokio::spawn(async move {
+        let span = info_span!(parent: None, "batch", changes = works.len(), dead = burials.len());
+        let round = async move {
             for burial in burials {
                 if let Some(letters) = &letters {
                     letters.bury(&burial).await?;
@@ -57,11 +60,13 @@ impl Applying {
             }
             for (stage, works) in by_stage(works) {
                 let begun = Instant::now();
-                let results = apply(sink.as_ref(), stage, works).await?;
+                let span = info_span!("stage", stage = stage_name(stage), changes = works.len());
+                let results = apply(sink.as_ref(), stage, works).instrument(span).await?;
                 send(&sender, Progress::Stage { stage, took: begun.elapsed(), results }).await;
             }
             Ok(())
-        });
+        };
+        let task = tokio::spawn(round.instrument(span));
         Self { progress, task }
     }
 }

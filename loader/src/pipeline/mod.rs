@@ -357,6 +357,7 @@ impl<S: MetadataSink> Pipeline<S> {
 
     fn commit_later(&mut self) {
         self.parts.tally.figures(self.parts.sink.figures(), self.parts.source.lag());
+        self.parts.tally.revisits(self.revisits.len());
         if !self.parts.commit {
             return;
         }

@@ -23,6 +23,7 @@ impl<S: MetadataSink> Pipeline<S> {
             Progress::Stage { stage, took, results } => {
                 debug!(stage = stage_name(stage), changes = results.len(), ?took, "applied");
                 self.parts.tally.took(stage, took);
+                self.parts.tally.applied(took, results.iter().map(|(_, outcome)| outcome));
                 for (work, outcome) in results {
                     self.settle(stage, work, outcome);
                 }
@@ -30,6 +31,7 @@ impl<S: MetadataSink> Pipeline<S> {
             }
             Progress::Over(result) => {
                 self.applying = None;
+                self.parts.tally.round_over();
                 result?;
             }
         }

@@ -62,6 +62,18 @@ impl Revisits {
         works.into_values().collect()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.works.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.works.is_empty()
+    }
+
     /// When they are tried again.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {

@@ -1,15 +1,21 @@
-//! `/healthz`, `/readyz` and `/metrics`, for Kubernetes and Prometheus.
+//! The admin server: `/` is a page for people, `/healthz`, `/readyz` and `/metrics` are for Kubernetes and
+//! Prometheus.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    routing::get,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{
-    report::{Counts, Report, Tally},
-    sink::{BUCKETS, Fatal, Figures, Latency},
+use super::{
+    metrics::{Member, exposition},
+    page, shown,
 };
+use crate::{config::Settings, recent::Recent, report::Tally, sink::Fatal};
 
 /// Serves until `shutdown`. Ready means that partitions are assigned (or that there are none for this
 /// member); alive means that the process answers.
@@ -19,6 +25,7 @@ use crate::{
 pub async fn start(
     address: SocketAddr,
     tally: Arc<Tally>,
+    settings: &Settings,
     shutdown: CancellationToken,
 ) -> Result<SocketAddr, Fatal> {
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| Fatal {
@@ -28,8 +35,16 @@ pub async fn start(
         exit_code: 2,
     })?;
     let bound = listener.local_addr().unwrap_or(address);
-    let (ready, metrics) = (Arc::clone(&tally), tally);
+    let rows = shown::settings(settings);
+    let (ready, metrics, seen) = (Arc::clone(&tally), Arc::clone(&tally), tally);
+    let page = move || async move {
+        let recent = seen.recent();
+        let now = jiff::Timestamp::now().to_string();
+        let member = member(&seen, &recent);
+        (page::HEADERS, page::render(member, &seen.snapshot(), &recent, &rows, &now))
+    };
     let routes = Router::new()
+        .route("/", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route(
             "/readyz",
@@ -40,7 +55,13 @@ pub async fn start(
                 }
             }),
         )
-        .route("/metrics", get(|| async move { exposition(&metrics.snapshot()) }));
+        .route(
+            "/metrics",
+            get(|| async move {
+                let member = member(&metrics, &metrics.recent());
+                (HEADER, exposition(&metrics.snapshot(), member))
+            }),
+        );
     tokio::spawn(async move {
         let served =
             axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
@@ -53,128 +74,9 @@ pub async fn start(
 }
 
 /// Prometheus' text format.
-fn exposition(report: &Report) -> String {
-    type Part = (&'static str, fn(&Counts) -> u64);
-    const RESULTS: [Part; 8] = [
-        ("created", |counts| counts.created),
-        ("updated", |counts| counts.updated),
-        ("unchanged", |counts| counts.unchanged),
-        ("deleted", |counts| counts.deleted),
-        ("unresolved", |counts| counts.unresolved),
-        ("dead", |counts| counts.dead),
-        ("skipped", |counts| counts.skipped),
-        ("superseded", |counts| counts.superseded),
-    ];
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let mut line = |arguments: std::fmt::Arguments<'_>| writeln!(text, "{arguments}").ok();
-    line(format_args!("# HELP loader_records_read_total Records read from Kafka."));
-    line(format_args!("# TYPE loader_records_read_total counter"));
-    for (topic, counts) in &report.events {
-        line(format_args!("loader_records_read_total{{topic=\"{topic}\"}} {}", counts.read));
-    }
-    line(format_args!("# HELP loader_events_total Events finished, by what became of them."));
-    line(format_args!("# TYPE loader_events_total counter"));
-    for (topic, counts) in &report.events {
-        for (result, count) in RESULTS {
-            let count = count(counts);
-            line(format_args!(
-                "loader_events_total{{topic=\"{topic}\",result=\"{result}\"}} {count}"
-            ));
-        }
-    }
-    line(format_args!("# HELP loader_waiting_events Events that wait for what they refer to."));
-    line(format_args!("# TYPE loader_waiting_events gauge"));
-    for (topic, counts) in &report.events {
-        line(format_args!("loader_waiting_events{{topic=\"{topic}\"}} {}", counts.waiting));
-    }
-    line(format_args!("# HELP loader_sink_seconds_total Time spent in OpenMetadata, by stage."));
-    line(format_args!("# TYPE loader_sink_seconds_total counter"));
-    for (stage, seconds) in &report.seconds {
-        line(format_args!("loader_sink_seconds_total{{stage=\"{stage}\"}} {seconds}"));
-    }
-    line(format_args!("# HELP loader_lag_records Records that are not read yet."));
-    line(format_args!("# TYPE loader_lag_records gauge"));
-    for (topic, lag) in &report.lag {
-        line(format_args!("loader_lag_records{{topic=\"{topic}\"}} {lag}"));
-    }
-    line(format_args!("# HELP loader_kept_total Values that stayed because a person edited them."));
-    line(format_args!("# TYPE loader_kept_total counter"));
-    for (topic, counts) in &report.events {
-        line(format_args!("loader_kept_total{{topic=\"{topic}\"}} {}", counts.kept));
-    }
-    text + &requests(&report.catalogue)
-}
+const HEADER: [(header::HeaderName, &str); 1] =
+    [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
 
-/// What OpenMetadata was asked.
-fn requests(figures: &Figures) -> String {
-    let mut text = String::new();
-    let mut line = |arguments: std::fmt::Arguments<'_>| writeln!(text, "{arguments}").ok();
-    let counters = [
-        ("requests", "Requests that OpenMetadata answered.", figures.requests),
-        ("request_writes", "Of these, requests that write.", figures.writes),
-        ("request_retries", "Tries after a first one.", figures.retries),
-        (
-            "columns_dropped",
-            "Columns of edges that one of the ends lacks.",
-            figures.columns_dropped,
-        ),
-        ("owners_unmatched", "Owners that no user matches.", figures.owners_unmatched),
-    ];
-    for (name, help, count) in counters {
-        line(format_args!("# HELP loader_{name}_total {help}"));
-        line(format_args!("# TYPE loader_{name}_total counter"));
-        line(format_args!("loader_{name}_total {count}"));
-    }
-    line(format_args!("# HELP loader_concurrency Requests that may be in flight."));
-    line(format_args!("# TYPE loader_concurrency gauge"));
-    line(format_args!("loader_concurrency {}", figures.concurrency));
-    line(format_args!("# HELP loader_request_seconds How long OpenMetadata took to answer."));
-    line(format_args!("# TYPE loader_request_seconds histogram"));
-    for Latency { kind, counts, seconds } in &figures.latency {
-        let mut sum = 0;
-        for (bound, count) in BUCKETS.iter().zip(counts) {
-            sum += count;
-            line(format_args!(
-                "loader_request_seconds_bucket{{kind=\"{kind}\",le=\"{bound}\"}} {sum}"
-            ));
-        }
-        let all: u64 = counts.iter().sum();
-        line(format_args!("loader_request_seconds_bucket{{kind=\"{kind}\",le=\"+Inf\"}} {all}"));
-        line(format_args!("loader_request_seconds_sum{{kind=\"{kind}\"}} {seconds}"));
-        line(format_args!("loader_request_seconds_count{{kind=\"{kind}\"}} {all}"));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_are_in_prometheus_format() {
-        let mut report = Report::default();
-        report
-            .events
-            .insert("charts", Counts { read: 3, created: 2, waiting: 1, ..Counts::default() });
-        report.seconds.insert("assets", 0.5);
-        report.lag.insert("charts", 7);
-        let counts = [1, 2, 0, 0, 0, 0, 0, 0, 0, 3];
-        let latency = vec![Latency { kind: "read", counts, seconds: 200.5 }];
-        report.catalogue = Figures { retries: 4, latency, ..Figures::default() };
-        let text = exposition(&report);
-        for line in [
-            "loader_records_read_total{topic=\"charts\"} 3",
-            "loader_events_total{topic=\"charts\",result=\"created\"} 2",
-            "loader_waiting_events{topic=\"charts\"} 1",
-            "loader_sink_seconds_total{stage=\"assets\"} 0.5",
-            "loader_lag_records{topic=\"charts\"} 7",
-            "loader_request_retries_total 4",
-            "loader_request_seconds_bucket{kind=\"read\",le=\"0.025\"} 3",
-            "loader_request_seconds_bucket{kind=\"read\",le=\"+Inf\"} 6",
-            "loader_request_seconds_sum{kind=\"read\"} 200.5",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} missing in\n{text}");
-        }
-    }
+fn member(tally: &Tally, recent: &Recent) -> Member {
+    Member { is_ready: tally.is_ready(), assigned: tally.assigned(), revisits: recent.revisits }
 }

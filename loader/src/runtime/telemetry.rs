@@ -3,7 +3,12 @@
 use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{FilterExt as _, filter_fn},
+    fmt,
+    prelude::*,
+};
 
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -15,21 +20,50 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging. `level` is a level or a filter such as `info,loader::source=debug`.
+/// Keeps telemetry going; what is not sent yet is sent when it is dropped, which may take some seconds.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    #[cfg(feature = "otel")]
+    provider: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
+}
+
+#[cfg(feature = "otel")]
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.provider.take().map(|provider| provider.shutdown()) {
+            tracing::warn!(%error, "not all traces were sent");
+        }
+    }
+}
+
+/// Starts logging, and with the feature `otel` traces. `level` is a level or a filter such as `info,loader::source=debug`.
 ///
 /// # Errors
-/// When `level` is no filter.
-pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
+/// When `level` is no filter, or the environment asks for traces that cannot be had.
+pub fn start(format: LogFormat, level: &str) -> Result<Telemetry, String> {
     let filter = EnvFilter::builder()
         .parse(format!("librdkafka=warn,rdkafka=warn,{level}"))
         .map_err(|error| format!("`--log-level {level}` is no log filter: {error}"))?;
-    let registry = tracing_subscriber::registry().with(filter);
+    // Spans are for traces only: log lines have fields of their own.
+    let filter = filter.and(filter_fn(|metadata| !metadata.is_span()));
+    let telemetry = Telemetry {
+        #[cfg(feature = "otel")]
+        provider: super::traces::provider()?,
+    };
+    let registry = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let registry = registry.with(telemetry.provider.as_ref().map(super::traces::layer));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let started = match format {
         LogFormat::Text => {
-            registry.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init()
+            let lines = lines.with_ansi(std::io::stderr().is_terminal());
+            registry.with(lines.with_filter(filter)).try_init()
         }
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init()
+        }
     };
-    started.map_err(|error| format!("failed to start logging: {error}"))
+    started.map_err(|error| format!("failed to start logging: {error}"))?;
+    Ok(telemetry)
 }

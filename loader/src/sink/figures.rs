@@ -28,6 +28,18 @@ pub struct Figures {
     /// How long requests took, by what they are: `read`, `write`, `bulk`.
     #[serde(skip)]
     pub latency: Vec<Latency>,
+    /// What the catalogue suffers from at the moment, and for how long; nothing is lost meanwhile.
+    #[serde(skip)]
+    pub trouble: Option<Trouble>,
+}
+
+/// Why the catalogue does not do what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trouble {
+    /// In words, after "OpenMetadata".
+    pub what: &'static str,
+    /// Since when, in seconds.
+    pub seconds: u64,
 }
 
 /// How long requests of a kind took.

@@ -9,7 +9,7 @@ use std::future::Future;
 
 use schemas::{Event, Topic, event::Node};
 
-pub use self::figures::{BUCKETS, Figures, Latency};
+pub use self::figures::{BUCKETS, Figures, Latency, Trouble};
 pub use self::planned::{FieldChange, Planned, PlannedChange, Watcher};
 
 /// A catalogue, or what stands for one.

@@ -146,6 +146,14 @@ impl Broker {
     /// # Panics
     /// When the topic cannot be written to.
     pub fn delete(&self, topic: Topic, key: &str, partition_text: &str) {
+        self.write(topic, key, partition_text, None);
+    }
+
+    /// Writes any bytes.
+    ///
+    /// # Panics
+    /// When the topic cannot be written to.
+    pub fn write(&self, topic: Topic, key: &str, partition_text: &str, value: Option<&[u8]>) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.bootstrap)
             .create()
@@ -153,6 +161,7 @@ impl Broker {
         let partition = i32::try_from(partition_for(partition_text, PARTITIONS)).expect("few");
         let name = self.topics.name(topic);
         let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name).key(key).partition(partition);
+        let record = BaseRecord { payload: value, ..record };
         producer.send(record).map_err(|(error, _)| error).expect("queued");
         producer.flush(Duration::from_secs(30)).expect("written");
     }

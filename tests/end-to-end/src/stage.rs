@@ -52,7 +52,17 @@ pub async fn run(name: &str, config: &Path, args: &[&str]) -> Ended {
 /// When it cannot be started.
 #[must_use]
 pub fn start(name: &str, config: &Path, args: &[&str]) -> Child {
+    start_with(name, config, args, &[])
+}
+
+/// Starts a stage with further environment variables.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn start_with(name: &str, config: &Path, args: &[&str], variables: &[(&str, &str)]) -> Child {
     Command::new(binary(name))
+        .envs(variables.iter().copied())
         .arg("--config")
         .arg(config)
         .args(args)
@@ -94,8 +104,10 @@ pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let features = if cfg!(feature = "otel") { "extractor/otel,loader/otel" } else { "" };
         let built = std::process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--profile", profile, "-p", "extractor", "-p", "loader"])
+            .args(["--features", features])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .expect("cargo runs");

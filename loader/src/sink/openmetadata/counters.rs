@@ -106,6 +106,7 @@ impl Counters {
             owners_unmatched: get(&self.owners_unmatched),
             concurrency: 0,
             latency: latency.collect(),
+            trouble: None,
         }
     }
 

@@ -208,7 +208,8 @@ impl OpenMetadataSink {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let client = &self.core.client;
-        Figures { concurrency: client.concurrency(), ..client.counters.figures() }
+        let (concurrency, trouble) = (client.concurrency(), client.trouble());
+        Figures { concurrency, trouble, ..client.counters.figures() }
     }
 
     /// Forgets what the service was thought to hold, so that it is read again: after another loader

@@ -3,8 +3,11 @@
 //!
 //! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
 //! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`), what
-//! an extractor that follows the site notices (`follow`), what is read without opening apps (`unopened`).
+//! an extractor that follows the site notices (`follow`), what the admin ports show (`admin`, `monitoring`), what is read without opening apps (`unopened`).
 
+#![expect(clippy::print_stdout, reason = "tests say what they skip")]
+
+mod admin;
 mod architecture;
 mod chain;
 mod check;
@@ -17,7 +20,11 @@ mod fidelity;
 mod follow;
 mod idempotence;
 mod lineage;
+mod monitoring;
 mod options;
+mod plan;
 mod site;
+#[cfg(feature = "otel")]
+mod traces;
 mod unopened;
 mod world;

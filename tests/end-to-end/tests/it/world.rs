@@ -130,6 +130,11 @@ impl World {
         SERVICE
     }
 
+    /// The token that the loader signs in with.
+    pub(crate) fn secret(&self) -> &str {
+        self.catalogue.token()
+    }
+
     /// A folder of this test's own.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -21,6 +21,7 @@ use reqwest::{
 };
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
+use tracing::instrument;
 
 pub(super) use self::{
     address::causes,
@@ -156,6 +157,12 @@ impl Client {
     }
 
     /// Sends a request until there is an answer that settles it.
+    #[instrument(
+        name = "request",
+        level = "info",
+        skip_all,
+        fields(otel.kind = "client", http.request.method = %call.method, url.path = %call.path)
+    )]
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         if self.read_only && call.writes() {
             // What only looks plans its writes elsewhere; this is the last line of defence.
@@ -370,6 +377,15 @@ impl Client {
         }
         *state = Some((trouble, since));
         Ok(())
+    }
+
+    /// What the server suffers from at the moment.
+    pub(super) fn trouble(&self) -> Option<crate::sink::Trouble> {
+        let state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        state.map(|(trouble, since)| crate::sink::Trouble {
+            what: trouble.as_str(),
+            seconds: since.elapsed().as_secs(),
+        })
     }
 
     fn recovered(&self) {
