@@ -4,7 +4,8 @@
 //! Text goes through these steps, each a module: `lex` cuts it into statements, `expand`
 //! replaces `$(…)`, `statement` parses one statement, `interpret` follows it on the symbolic
 //! `model`, with `eval` for what the script computes and `sql` for what it passes to
-//! databases. `reads` says what one statement takes of a file. [`analyse`] does that for several scripts and joins them through their `paths`.
+//! databases. [`analyse`] does that for several scripts and joins them through their `paths`.
+//! `reads` says what one statement takes of a file.
 //!
 //! What only decides which rows or values are taken is no origin of a value: conditions (`WHERE`,
 //! `HAVING`, the first argument of `If`), sort keys, the key of a mapping with a default. Values of a join's key come from
