@@ -4,16 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
-    client::ClientContext,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _},
     types::RDKafkaErrorCode,
 };
 use schemas::{Topic, config::Kafka, headers};
-use tracing::warn;
 
-use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, record_size};
+use super::{
+    Error, Partitions, REQUEST_TIMEOUT,
+    client::{self, LastWords},
+    record_size,
+};
 
 /// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
 /// but the reaction to a broker that went away.
@@ -68,7 +70,7 @@ pub fn read_state(
 /// its topic, so topics are read one after the other and ends are kept by partition.
 fn read_topic(
     kafka: &Kafka,
-    consumer: &BaseConsumer<Reading>,
+    consumer: &BaseConsumer<LastWords>,
     topic: Topic,
     count: u32,
     visit: &mut impl FnMut(Stored<'_>),
@@ -144,22 +146,7 @@ pub fn read_at(
     Ok(values)
 }
 
-/// Logs what librdkafka reports, but for the ends of partitions, which are no errors here.
-struct Reading;
-
-impl ClientContext for Reading {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if !matches!(error, KafkaError::PartitionEOF(_))
-            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF)
-        {
-            warn!(%error, reason, "reading the topics");
-        }
-    }
-}
-
-impl ConsumerContext for Reading {}
-
-fn consumer(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
+fn consumer(kafka: &Kafka) -> Result<BaseConsumer<LastWords>, Error> {
     let ours = [
         // Never committed to: partitions are assigned by hand.
         ("group.id", "qlik-metadata-extractor-state"),
@@ -168,12 +155,10 @@ fn consumer(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
         ("auto.offset.reset", "earliest"),
         ("queued.max.messages.kbytes", "16384"),
     ];
-    let consumer: BaseConsumer<Reading> =
-        client_config(kafka, &ours).create_with_context(Reading).map_err(Error::client)?;
+    let consumer = client::consumer(kafka, &ours)?;
     // Fails early and with a clear cause when no broker answers.
-    consumer
-        .fetch_metadata(Some(&kafka.topics.name(Topic::Dashboards)), REQUEST_TIMEOUT)
-        .map_err(Error::unreachable(kafka))?;
+    let name = kafka.topics.name(Topic::Dashboards);
+    client::metadata(kafka, &consumer, Some(&name), REQUEST_TIMEOUT)?;
     Ok(consumer)
 }
 

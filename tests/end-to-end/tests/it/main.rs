@@ -2,7 +2,8 @@
 //! broker and registry named by `KAFKA_BOOTSTRAP` and `SCHEMA_REGISTRY_URL`.
 //!
 //! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
-//! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`).
+//! what survives a crash (`crash`), what the operator is told (`errors`),
+//! who gets in (`security`, `registry`), who else can read (`consumers`).
 
 mod architecture;
 mod chain;
@@ -16,5 +17,7 @@ mod fidelity;
 mod idempotence;
 mod lineage;
 mod options;
+mod registry;
+mod security;
 mod site;
 mod world;

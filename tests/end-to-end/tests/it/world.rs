@@ -119,6 +119,25 @@ impl World {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// Gives both stages other brokers, and librdkafka properties besides those that tests always have.
+    pub(crate) fn use_kafka(&self, bootstrap: &str, properties: &Value) {
+        self.change_config(|config| {
+            config["kafka"] = self.broker.config();
+            config["kafka"]["bootstrapServers"] = bootstrap.into();
+            for (name, value) in properties.as_object().expect("properties") {
+                config["kafka"]["properties"][name] = value.clone();
+            }
+        });
+    }
+
+    /// Changes the configuration of both stages.
+    pub(crate) fn change_config(&self, change: impl FnOnce(&mut Value)) {
+        let text = fs::read_to_string(&self.config).expect("a configuration");
+        let mut config = serde_json::from_str(&text).expect("JSON");
+        change(&mut config);
+        fs::write(&self.config, config.to_string()).expect("written");
+    }
+
     /// Key of an app's dashboard event.
     pub(crate) fn key(&self, app: &str) -> String {
         format!("{SERVICE}/{app}")
