@@ -52,16 +52,19 @@ pub async fn run(name: &str, config: &Path, args: &[&str]) -> Ended {
 /// When it cannot be started.
 #[must_use]
 pub fn start(name: &str, config: &Path, args: &[&str]) -> Child {
-    Command::new(binary(name))
-        .arg("--config")
-        .arg(config)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the stage starts")
+    command(name, config, args).spawn().expect("the stage starts")
+}
+
+/// The command that starts a stage, its output piped.
+///
+/// # Panics
+/// When the program cannot be built.
+#[must_use]
+pub fn command(name: &str, config: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary(name));
+    command.arg("--config").arg(config).args(args).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// Waits for the end of a process and collects what it printed.
@@ -101,8 +104,10 @@ pub fn binary(name: &str) -> PathBuf {
             .expect("cargo runs");
         assert!(built.success(), "the stages build");
         let test = std::env::current_exe().expect("a test program has a path");
-        // target/<profile>/deps/<test>
-        test.ancestors().nth(2).expect("below the target folder").to_owned()
+        // target/<profile>/deps/<test>, or target/<profile>/<program>
+        let folder = test.parent().expect("a program has a folder");
+        let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+        folder.expect("below the target folder").to_owned()
     });
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

@@ -3,20 +3,8 @@
 use std::time::Duration;
 
 use end_to_end::stage;
-use schemas::Topic;
 
 use crate::world::{World, assert_same};
-
-/// Content of the topics: newest hash of every key.
-fn content(world: &World) -> Vec<(String, String)> {
-    let mut content = Vec::new();
-    for topic in Topic::STATE {
-        for (key, event) in world.broker.events(topic) {
-            content.push((format!("{topic} {key}"), event.content_hash()));
-        }
-    }
-    content
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_extractor_continues() {
@@ -33,7 +21,7 @@ async fn a_killed_extractor_continues() {
     }
     world.slow_site(Duration::ZERO);
     world.extract(&[]).await;
-    assert_eq!(content(&world), content(&undisturbed));
+    assert_eq!(world.topic_content(), undisturbed.topic_content());
 }
 
 #[tokio::test(flavor = "multi_thread")]

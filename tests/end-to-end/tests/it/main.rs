@@ -20,4 +20,5 @@ mod options;
 mod registry;
 mod security;
 mod site;
-mod world;
+
+use end_to_end::world;
