@@ -15,13 +15,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that log what passes through them, secrets of load scripts and sockets among it: whatever
+/// the level, they keep that to themselves.
+const QUIET: &str = "sqlparser=warn,tungstenite=info,tokio_tungstenite=info";
+
 /// Starts logging. `level` is a level or a filter such as `info,rdkafka=warn`.
 ///
 /// # Errors
 /// When `level` is no filter.
 pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
     let filter = EnvFilter::builder()
-        .parse(format!("librdkafka=warn,rdkafka=warn,{level}"))
+        .parse(format!("librdkafka=warn,rdkafka=warn,{level},{QUIET}"))
         .map_err(|error| format!("`--log-level {level}` is no log filter: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);

@@ -22,7 +22,7 @@ pub struct Plan {
     pub rounds: u32,
     /// Seed of the random moments.
     pub seed: u64,
-    /// Only faults whose name contains this.
+    /// Only faults whose name contains this, or one of these with commas between them.
     pub only: Option<String>,
     /// `kafka.sh`, which starts and stops real brokers.
     pub kafka: Option<PathBuf>,
@@ -106,7 +106,10 @@ pub async fn run(plan: &Plan, mut seen: impl FnMut(&Row)) -> Vec<Row> {
     let mut rows = Vec::new();
     for fault in FAULTS {
         if (fault.is_long && !plan.long)
-            || plan.only.as_ref().is_some_and(|only| !fault.name.contains(only.as_str()))
+            || plan
+                .only
+                .as_ref()
+                .is_some_and(|only| !only.split(',').any(|part| fault.name.contains(part.trim())))
         {
             continue;
         }

@@ -18,7 +18,7 @@ struct Cli {
     /// Seed of the random moments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only faults whose name contains this.
+    /// Only faults whose name contains this, or one of these with commas between them.
     #[arg(long)]
     only: Option<String>,
     /// The script that starts and stops real brokers.

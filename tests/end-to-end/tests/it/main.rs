@@ -18,6 +18,7 @@ mod idempotence;
 mod lineage;
 mod options;
 mod registry;
+mod secrets;
 mod security;
 mod site;
 
