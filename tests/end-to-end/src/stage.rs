@@ -88,6 +88,15 @@ pub async fn finish(mut child: Child) -> Ended {
     Ended { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
 }
 
+/// Waits for the end of a process whose output goes elsewhere; its exit code.
+///
+/// # Panics
+/// When it hangs.
+pub async fn finish_child(mut child: Child) -> Option<i32> {
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends");
+    status.expect("waited for").code()
+}
+
 /// Path of a stage's program, built in the profile of the tests. Cargo builds the programs of a
 /// package for its own tests only, hence the call.
 ///

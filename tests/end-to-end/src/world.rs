@@ -100,6 +100,19 @@ impl World {
         Self { broker, apps: expected_apps, copy, config, site, catalogue, folder, bundles }
     }
 
+    /// Another, empty catalogue (1.12.6) instead of the one so far.
+    pub async fn renew_catalogue(&mut self) {
+        let release = "1.12.6".parse().expect("a release");
+        let catalogue = OpenMetadata::start(CatalogueSettings::of_release(release)).await;
+        self.catalogue = catalogue.expect("the catalogue starts");
+        let (url, token) = (self.catalogue.url(), self.catalogue.token().to_owned());
+        self.change_config(|config| {
+            let server = &mut config["workflowConfig"]["openMetadataServerConfig"];
+            server["hostPort"] = url.into();
+            server["securityConfig"]["jwtToken"] = token.into();
+        });
+    }
+
     /// Runs the extractor once, which must succeed, and returns its report.
     pub async fn extract(&self, args: &[&str]) -> Value {
         self.run("extractor", &[&["run", "--once"], args].concat()).await

@@ -6,6 +6,7 @@ mod brokers;
 mod catalogue;
 mod loaders;
 mod site;
+pub mod soak;
 mod surroundings;
 
 use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, sync::Arc};

@@ -3,7 +3,11 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use faults::{Plan, run, table};
+use faults::{
+    Plan, run,
+    soak::{Soak, soak},
+    table,
+};
 
 /// What must hold when something breaks: both stages as processes between simulators, one fault after
 /// the other; in the end everything must be as if nothing had happened.
@@ -21,6 +25,9 @@ struct Cli {
     /// Only faults whose name contains this, or one of these with commas between them.
     #[arg(long)]
     only: Option<String>,
+    /// Instead of the matrix: so many minutes of a site that keeps changing, two loaders and kills.
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<u64>,
     /// The script that starts and stops real brokers.
     #[arg(long, env = "KAFKA_SH")]
     kafka: Option<PathBuf>,
@@ -29,6 +36,12 @@ struct Cli {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(minutes) = cli.soak {
+        let plan = Soak { lasts: std::time::Duration::from_secs(60 * minutes), seed: cli.seed };
+        let seen = soak(&plan, |line| say(line)).await;
+        say(&seen.table());
+        return ExitCode::SUCCESS;
+    }
     let rounds = cli.rounds.unwrap_or(if cli.long { 200 } else { 4 });
     let plan = Plan { long: cli.long, rounds, seed: cli.seed, only: cli.only, kafka: cli.kafka };
     let rows = run(&plan, |row| {

@@ -44,6 +44,9 @@ struct Cli {
     file: Option<PathBuf>,
 }
 
+/// Deeply nested input is met on a stack as small as that of tokio's workers.
+const STACK: usize = 2 << 20;
+
 /// The input that is being read, since when.
 type Current = Arc<Mutex<Option<(Instant, Target, Vec<u8>)>>>;
 
@@ -51,13 +54,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if let (Some(file), Some(target)) = (&cli.file, cli.target) {
         let input = fs::read(file).expect("a readable file");
-        target.feed(&input);
-        return ExitCode::SUCCESS;
+        let fed = std::thread::Builder::new().stack_size(STACK).spawn(move || target.feed(&input));
+        return ExitCode::from(u8::from(fed.expect("a thread").join().is_err()));
     }
     let current = Current::default();
     watch(&current, Duration::from_secs(cli.patience), &cli.failures);
-    // Deeply nested input is met on a stack as small as a worker's.
-    let fed = std::thread::Builder::new().stack_size(2 << 20).spawn(move || feed(&cli, &current));
+    let fed = std::thread::Builder::new().stack_size(STACK).spawn(move || feed(&cli, &current));
     match fed.expect("a thread").join() {
         Ok(0) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -77,8 +79,12 @@ fn feed(cli: &Cli, current: &Current) -> usize {
         let mut random = fastrand::Rng::with_seed(cli.seed);
         let (started, mut count, mut found) = (Instant::now(), 0, 0);
         let limit = cli.seconds.map_or(Duration::MAX, Duration::from_secs);
+        // What ends the program, such as a stack that overflows, leaves its input here.
+        fs::create_dir_all(&cli.failures).expect("a folder for failures");
+        let running = cli.failures.join(format!("{target:?}-running").to_lowercase());
         while count < cli.inputs && started.elapsed() < limit {
             let input = mutate::mutate(&mut random, &seeds, target.limit());
+            fs::write(&running, &input).expect("the input is kept");
             *lock(current) = Some((Instant::now(), target, input.clone()));
             let fed = panic::catch_unwind(AssertUnwindSafe(|| target.feed(&input)));
             *lock(current) = None;
@@ -92,6 +98,7 @@ fn feed(cli: &Cli, current: &Current) -> usize {
                 }
             }
         }
+        fs::remove_file(&running).ok();
         let seconds = started.elapsed().as_secs_f64();
         let speed = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds.max(0.001);
         say(&format!(
