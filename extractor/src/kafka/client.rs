@@ -59,15 +59,13 @@ pub(super) fn metadata(
             Ok(metadata) => return Ok(metadata),
             Err(source) => source,
         };
-        // Nothing is assigned: this delivers what the client reports.
-        while consumer.poll(Duration::ZERO).is_some() {}
+        // Nothing is assigned: this delivers what the client reports, and waits where errors come at once.
+        while consumer.poll(ATTEMPT / 10).is_some() {}
         let refused = consumer.context().is_refusal() && started.elapsed() >= REFUSED;
         if refused || started.elapsed() >= limit {
             return Err(Error::unreachable(kafka, &consumer.context().reason())(source));
         }
         attempt *= 2;
-        // For errors that come at once.
-        std::thread::sleep(ATTEMPT / 10);
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Error {
         reason: String,
         /// Cause.
         #[source]
-        source: rdkafka::error::KafkaError,
+        source: Box<rdkafka::error::KafkaError>,
     },
     /// A topic is missing and may not or cannot be created.
     #[error("the topic `{topic}` does not exist; {advice}")]
@@ -127,6 +127,6 @@ impl Error {
     /// Wraps what librdkafka says when the brokers are asked something.
     fn unreachable(kafka: &Kafka, reason: &str) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
         let (brokers, reason) = (kafka.bootstrap_servers.clone(), reason.to_owned());
-        |source| Self::Unreachable { brokers, reason, source }
+        |source| Self::Unreachable { brokers, reason, source: Box::new(source) }
     }
 }

@@ -85,13 +85,14 @@ impl Graph {
             .node_of
             .iter()
             .filter_map(|(identity, index)| {
-                let rest = identity.strip_prefix("model ").or(identity.strip_prefix("chart "))?;
+                let rest =
+                    identity.strip_prefix("model ").or_else(|| identity.strip_prefix("chart "))?;
                 let app = self.node_of.get(&format!("app {}", rest.split_once(' ')?.0))?;
                 let title = self.nodes.get(*app)?.label.clone();
                 let sheet = self.nodes.get(*index)?.group.clone();
                 Some((
                     *index,
-                    Some(sheet.map_or(title.clone(), |sheet| format!("{title} / {sheet}"))),
+                    Some(sheet.map_or_else(|| title.clone(), |sheet| format!("{title} / {sheet}"))),
                 ))
             })
             .collect();

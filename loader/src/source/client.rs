@@ -211,15 +211,13 @@ fn metadata(consumer: &BaseConsumer<ClientLog>, limit: Duration) -> Result<Metad
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
-        // Nothing is assigned: this delivers what the client reports.
-        while consumer.poll(Duration::ZERO).is_some() {}
+        // Nothing is assigned: this delivers what the client reports, and waits where errors come at once.
+        while consumer.poll(ATTEMPT / 10).is_some() {}
         let refused = consumer.context().is_refusal() && started.elapsed() >= REFUSED;
         if refused || started.elapsed() >= limit {
             return Err(error);
         }
         attempt *= 2;
-        // For errors that come at once.
-        std::thread::sleep(ATTEMPT / 10);
     }
 }
 

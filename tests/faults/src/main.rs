@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(minutes) = cli.soak {
         let plan = Soak { lasts: std::time::Duration::from_secs(60 * minutes), seed: cli.seed };
-        let seen = soak(&plan, |line| say(line)).await;
+        let seen = soak(&plan, say).await;
         say(&seen.table());
         return ExitCode::SUCCESS;
     }
