@@ -11,7 +11,7 @@ use clap::CommandFactory as _;
 use schemas::{
     Topic, codec,
     config::{Document, Kafka, Problems, RawKafka},
-    registry::Registry,
+    registry::{Registry, RegistryError},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -284,24 +284,29 @@ async fn schemas(global: &Global, command: SchemasCommand) -> u8 {
 }
 
 /// Checks or registers every schema, a line each; `false` when one is incompatible.
-async fn schemas_with(
-    kafka: &Kafka,
-    command: SchemasCommand,
-) -> Result<bool, schemas::registry::RegistryError> {
+async fn schemas_with(kafka: &Kafka, command: SchemasCommand) -> Result<bool, RegistryError> {
     let Some(connection) = &kafka.registry else { return Ok(false) };
     let registry = Registry::new(connection.clone())?;
     let mut all_fit = true;
     for topic in Topic::ALL {
         let Some(schema) = codec::current_text(topic) else { continue };
-        let subject = format!("{}-value", kafka.topics.name(topic));
+        let Some(subject) = registry.subject(topic, &kafka.topics.name(topic)) else { continue };
         let line = match command {
-            SchemasCommand::Register => {
-                registry.set_compatibility(&subject, "BACKWARD_TRANSITIVE").await?;
-                format!(
-                    "{subject}: registered with id {}",
-                    registry.register(&subject, schema).await?
-                )
-            }
+            SchemasCommand::Register => match registry.ensure(&subject, schema).await {
+                Ok(registered) => {
+                    let id = registered.id;
+                    if let Some(reason) = registered.level_refused {
+                        warn!(subject, reason, "the compatibility could not be set");
+                    }
+                    let how = if registered.is_new { "registered" } else { "already there" };
+                    format!("{subject}: {how} with id {id}")
+                }
+                Err(error @ RegistryError::Incompatible { .. }) => {
+                    all_fit = false;
+                    format!("{subject}: NOT registered: {error}")
+                }
+                Err(error) => return Err(error),
+            },
             SchemasCommand::Check => match registry.is_compatible(&subject, schema).await? {
                 Some(true) => format!("{subject}: compatible"),
                 Some(false) => {

@@ -10,11 +10,52 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::{
+    Topic,
+    codec::{self, Schema},
+};
+
+/// What HTTP calls 404. A registry says in words of its own what it does not know; this is a wrong path.
+const NO_PAGE: &str = "Not Found";
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+
+/// Compatibility of our subjects: every version ever registered can be read with the newest.
+const COMPATIBILITY: &str = "BACKWARD_TRANSITIVE";
+
+/// How the subject of a topic's values is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SubjectNaming {
+    /// `<topic>-value` (Confluent's `TopicNameStrategy`).
+    #[default]
+    Topic,
+    /// The record's full name, `qlik.metadata.Dashboard` (`RecordNameStrategy`).
+    Record,
+    /// `<topic>-<record's full name>` (`TopicRecordNameStrategy`).
+    TopicRecord,
+}
+
+impl SubjectNaming {
+    /// Subject of the values of the topic with this full name; `None` for topics without events.
+    #[must_use]
+    pub fn subject(self, kind: Topic, topic: &str) -> Option<String> {
+        let record = || match codec::current(kind)? {
+            Schema::Record(record) => Some(record.name.to_string()),
+            _ => None,
+        };
+        match self {
+            Self::Topic => codec::current(kind).map(|_| format!("{topic}-value")),
+            Self::Record => record(),
+            Self::TopicRecord => record().map(|record| format!("{topic}-{record}")),
+        }
+    }
+}
 
 /// How to reach a registry.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    /// Subjects of our topics.
+    pub naming: SubjectNaming,
     /// Base URL, with its path.
     pub url: Url,
     /// User and password (HTTP basic).
@@ -66,6 +107,18 @@ pub enum RegistryError {
         /// The registry's own words.
         message: String,
     },
+    /// The registered versions and ours do not fit together.
+    #[error(
+        "the schema of this version is not compatible with those that the schema registry {url} has for `{subject}`{messages}; is the subject another product's, or was it written by a newer extractor?"
+    )]
+    Incompatible {
+        /// Base URL.
+        url: String,
+        /// Subject.
+        subject: String,
+        /// The registry's own words, with a colon in front; empty when it has none.
+        messages: String,
+    },
     /// An answer that is not the registry's.
     #[error(
         "the answer of {url} to {action} is not a schema registry's; is the path of `kafka.schemaRegistry.url` complete (Apicurio: `/apis/ccompat/v7`)?"
@@ -85,7 +138,7 @@ impl RegistryError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
-            Self::Setup { .. } | Self::NotARegistry { .. } => false,
+            Self::Setup { .. } | Self::Incompatible { .. } | Self::NotARegistry { .. } => false,
         }
     }
 }
@@ -110,6 +163,20 @@ struct SchemaText {
 #[derive(Deserialize)]
 struct IsCompatible {
     is_compatible: bool,
+    #[serde(default)]
+    messages: Vec<String>,
+}
+
+/// How a schema came to have its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Id in the registry.
+    pub id: u32,
+    /// Whether it is new.
+    pub is_new: bool,
+    /// The registry did not allow to set the subject's compatibility, in its own words: whoever may
+    /// should set it to `BACKWARD_TRANSITIVE`.
+    pub level_refused: Option<String>,
 }
 
 impl Registry {
@@ -133,6 +200,58 @@ impl Registry {
             builder = builder.identity(identity);
         }
         Ok(Self { client: builder.build().map_err(fail)?, connection })
+    }
+
+    /// Subject of the values of a topic; `None` for topics without events.
+    #[must_use]
+    pub fn subject(&self, kind: Topic, topic: &str) -> Option<String> {
+        self.connection.naming.subject(kind, topic)
+    }
+
+    /// The id of a schema under a subject. One that is registered needs the right to read only; a new
+    /// one is checked against every registered version, and registered when it fits them.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached or refuses, and [`RegistryError::Incompatible`].
+    pub async fn ensure(&self, subject: &str, schema: &str) -> Result<Registered, RegistryError> {
+        if let Some(id) = self.lookup(subject, schema).await? {
+            return Ok(Registered { id, is_new: false, level_refused: None });
+        }
+        let level_refused = match self.set_compatibility(subject, COMPATIBILITY).await {
+            Ok(()) => None,
+            // Many may register a schema without the right to change levels.
+            Err(RegistryError::Refused { status: 403, message, .. }) => Some(message),
+            Err(error) => return Err(error),
+        };
+        if let Some(answer) = self.compatibility(subject, schema).await?
+            && !answer.is_compatible
+        {
+            let messages = answer.messages.join("; ");
+            let messages = if messages.is_empty() { messages } else { format!(": {messages}") };
+            let (url, subject) = (self.connection.url.to_string(), subject.to_owned());
+            return Err(RegistryError::Incompatible { url, subject, messages });
+        }
+        let id = self.register(subject, schema).await?;
+        Ok(Registered { id, is_new: true, level_refused })
+    }
+
+    /// The id of a schema under a subject; `None` when it is not registered there.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached or refuses.
+    pub async fn lookup(&self, subject: &str, schema: &str) -> Result<Option<u32>, RegistryError> {
+        let action = format!("look up a schema of `{subject}`");
+        let path = ["subjects", subject];
+        let request = self.request(Method::POST, &path).json(&json!({"schema": schema}));
+        match self.send::<Id>(request, &action).await {
+            Ok(found) => Ok(Some(found.id)),
+            Err(RegistryError::Refused { status: 404, message, .. })
+                if !message.ends_with(NO_PAGE) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Registers a schema under a subject and returns its id. Registering the same schema again
@@ -178,13 +297,26 @@ impl Registry {
         subject: &str,
         schema: &str,
     ) -> Result<Option<bool>, RegistryError> {
+        let answer = self.compatibility(subject, schema).await?;
+        Ok(answer.map(|answer| answer.is_compatible))
+    }
+
+    async fn compatibility(
+        &self,
+        subject: &str,
+        schema: &str,
+    ) -> Result<Option<IsCompatible>, RegistryError> {
         let action = format!("check a schema against `{subject}`");
         // All versions: `versions/latest` looks at one only, even under a transitive level.
         let path = ["compatibility", "subjects", subject, "versions"];
-        let request = self.request(Method::POST, &path).json(&json!({"schema": schema}));
-        match self.send::<IsCompatible>(request, &action).await {
-            Ok(answer) => Ok(Some(answer.is_compatible)),
-            Err(RegistryError::Refused { status: 404, .. }) => Ok(None),
+        let request = self.request(Method::POST, &path).query(&[("verbose", "true")]);
+        match self.send::<IsCompatible>(request.json(&json!({"schema": schema})), &action).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(RegistryError::Refused { status: 404, message, .. })
+                if !message.ends_with(NO_PAGE) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

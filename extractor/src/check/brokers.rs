@@ -49,7 +49,7 @@ async fn compatible(registry: &Registry, kafka: &Kafka) -> Result<String, String
     let mut registered = 0;
     for topic in Topic::ALL {
         let Some(schema) = codec::current_text(topic) else { continue };
-        let subject = format!("{}-value", kafka.topics.name(topic));
+        let Some(subject) = registry.subject(topic, &kafka.topics.name(topic)) else { continue };
         match registry.is_compatible(&subject, schema).await.map_err(|error| error_chain(&error))? {
             Some(true) => registered += 1,
             Some(false) => {

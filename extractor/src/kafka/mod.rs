@@ -1,5 +1,6 @@
 //! Kafka: topics, publishing, and reading back what was published.
 
+mod client;
 mod decoder;
 mod publisher;
 mod reader;
@@ -7,12 +8,7 @@ mod topics;
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use schemas::{
-    Topic,
-    config::{Kafka, client_properties},
-    registry::RegistryError,
-};
+use schemas::{Topic, config::Kafka, registry::RegistryError};
 
 pub use self::{
     decoder::Decoder,
@@ -32,14 +28,16 @@ pub enum Error {
     Client(String),
     /// The brokers do not answer.
     #[error(
-        "failed to reach the Kafka brokers `{brokers}`; are they running, and are `kafka.bootstrapServers` and the security settings in `kafka.properties` right?"
+        "failed to reach the Kafka brokers `{brokers}`{reason}; are they running, and are `kafka.bootstrapServers` and the security settings in `kafka.properties` right?"
     )]
     Unreachable {
         /// `kafka.bootstrapServers`.
         brokers: String,
+        /// librdkafka's last words, with a colon in front; empty when there were none.
+        reason: String,
         /// Cause.
         #[source]
-        source: rdkafka::error::KafkaError,
+        source: Box<rdkafka::error::KafkaError>,
     },
     /// A topic is missing and may not or cannot be created.
     #[error("the topic `{topic}` does not exist; {advice}")]
@@ -114,9 +112,12 @@ impl Error {
     fn client(error: rdkafka::error::KafkaError) -> Self {
         Self::Client(match error {
             rdkafka::error::KafkaError::ClientConfig(_, description, key, _) => {
-                let known =
-                    description.split('"').next().unwrap_or_default().trim_end_matches([':', ' ']);
-                format!("`{key}`: {known}")
+                // Other texts may quote the value.
+                let known = match description.split_once("not supported in this build") {
+                    Some((_, reason)) => format!("not supported in this build{reason}"),
+                    None => description.split('"').next().unwrap_or_default().to_owned(),
+                };
+                format!("`{key}`: {}", known.trim_end_matches([':', ' ']))
             }
             other => other.to_string(),
         })
@@ -129,16 +130,10 @@ impl Error {
     }
 
     /// Wraps what librdkafka says when the brokers are asked something.
-    fn unreachable(kafka: &Kafka) -> impl Fn(rdkafka::error::KafkaError) -> Self + '_ {
-        |source| Self::Unreachable { brokers: kafka.bootstrap_servers.clone(), source }
+    fn unreachable(kafka: &Kafka, reason: &str) -> impl FnOnce(rdkafka::error::KafkaError) -> Self {
+        let (brokers, reason) = (kafka.bootstrap_servers.clone(), reason.to_owned());
+        |source| Self::Unreachable { brokers, reason, source: Box::new(source) }
     }
-}
-
-/// librdkafka's configuration: the user's properties, then `ours`.
-fn client_config(kafka: &Kafka, ours: &[(&str, &str)]) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.extend(client_properties(kafka, ours));
-    config
 }
 
 /// Drops a client that nobody waits for any more: closing one takes a tenth of a second.

@@ -17,15 +17,20 @@ use schemas::{
     codec::{self, WriterId},
     config::Kafka,
     partition_for,
-    registry::Registry,
+    registry::{Registered, Registry, RegistryError},
 };
-use tracing::info;
+use tracing::{info, warn};
 
-use super::{Error, Partitions, client_config};
+use super::{Error, Partitions, client::client_config};
+use crate::error_chain;
 
 /// Records of one call that are waited for at a time. librdkafka batches them; more would only
 /// hold more values in memory.
 const IN_FLIGHT: usize = 1000;
+
+/// Waits between attempts to reach the schema registry.
+const REGISTRY_WAITS: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// One record to write.
 #[derive(Clone, Debug)]
@@ -185,11 +190,38 @@ async fn writers(kafka: &Kafka) -> Result<HashMap<Topic, WriterId>, Error> {
     let mut writers = HashMap::new();
     for topic in events {
         let Some(schema) = codec::current_text(topic) else { continue };
-        let subject = format!("{}-value", kafka.topics.name(topic));
-        registry.set_compatibility(&subject, "BACKWARD_TRANSITIVE").await?;
-        let id = registry.register(&subject, schema).await?;
-        info!(subject, id, "registered a schema");
+        let Some(subject) = registry.subject(topic, &kafka.topics.name(topic)) else { continue };
+        let registered = patiently(&registry, &subject, schema).await?;
+        let id = registered.id;
+        if registered.is_new {
+            info!(subject, id, "registered a schema");
+        }
+        if let Some(reason) = registered.level_refused {
+            warn!(
+                subject,
+                reason, "the registry does not let us set the compatibility BACKWARD_TRANSITIVE"
+            );
+        }
         writers.insert(topic, WriterId::Registry(id));
     }
     Ok(writers)
+}
+
+/// Asks again while the registry is away, for some seconds: it may be starting. Longer is for the
+/// schedule, whose next run begins at the same place.
+async fn patiently(
+    registry: &Registry,
+    subject: &str,
+    schema: &str,
+) -> Result<Registered, RegistryError> {
+    for wait in REGISTRY_WAITS {
+        match registry.ensure(subject, schema).await {
+            Err(error) if error.is_transient() => {
+                warn!(error = error_chain(&error), "waiting for the schema registry");
+                tokio::time::sleep(wait).await;
+            }
+            ended => return ended,
+        }
+    }
+    registry.ensure(subject, schema).await
 }

@@ -7,16 +7,18 @@ use std::{
 
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,
-    client::ClientContext,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _},
     types::RDKafkaErrorCode,
 };
 use schemas::{Topic, config::Kafka, headers};
-use tracing::warn;
 
-use super::{Error, Partitions, REQUEST_TIMEOUT, client_config, drop_aside, record_size};
+use super::{
+    Error, Partitions, REQUEST_TIMEOUT,
+    client::{self, LastWords},
+    drop_aside, record_size,
+};
 use crate::state::Place;
 
 /// How long one poll waits. The end of a partition is an event of its own, so this bounds nothing
@@ -82,7 +84,7 @@ pub fn read_state(
 /// its topic, so topics are read one after the other and ends are kept by partition.
 fn read_topic(
     kafka: &Kafka,
-    consumer: &BaseConsumer<Reading>,
+    consumer: &BaseConsumer<LastWords>,
     topic: Topic,
     count: u32,
     ends: &HashMap<(Topic, i32), i64>,
@@ -136,7 +138,7 @@ pub struct Reread {
 #[derive(Clone)]
 pub struct Rereader {
     kafka: Arc<Kafka>,
-    consumer: Arc<Mutex<Option<BaseConsumer<Reading>>>>,
+    consumer: Arc<Mutex<Option<BaseConsumer<LastWords>>>>,
 }
 
 /// Offsets between two records up to which reading on is cheaper than asking for the next place.
@@ -176,7 +178,7 @@ impl Rereader {
 
 fn read_places(
     kafka: &Kafka,
-    consumer: &BaseConsumer<Reading>,
+    consumer: &BaseConsumer<LastWords>,
     places: &[Place],
 ) -> Result<HashMap<Place, Reread>, Error> {
     let mut read = HashMap::new();
@@ -233,32 +235,16 @@ fn read_places(
 }
 
 /// Makes the client know a topic. It would learn of it by itself, a second after it is assigned.
-fn know(kafka: &Kafka, consumer: &BaseConsumer<Reading>, name: &str) -> Result<(), Error> {
-    let known = consumer.fetch_metadata(Some(name), REQUEST_TIMEOUT);
-    known.map(drop).map_err(Error::unreachable(kafka))
+fn know(kafka: &Kafka, consumer: &BaseConsumer<LastWords>, name: &str) -> Result<(), Error> {
+    client::metadata(kafka, consumer, Some(name), REQUEST_TIMEOUT).map(drop)
 }
 
 /// A consumer that does not read far ahead.
-fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<Reading>, Error> {
+fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<LastWords>, Error> {
     consumer(kafka, &[("queued.max.messages.kbytes", "1024"), ("fetch.message.max.bytes", "65536")])
 }
 
-/// Logs what librdkafka reports, but for the ends of partitions, which are no errors here.
-struct Reading;
-
-impl ClientContext for Reading {
-    fn error(&self, error: KafkaError, reason: &str) {
-        if !matches!(error, KafkaError::PartitionEOF(_))
-            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF)
-        {
-            warn!(%error, reason, "reading the topics");
-        }
-    }
-}
-
-impl ConsumerContext for Reading {}
-
-fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<Reading>, Error> {
+fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<LastWords>, Error> {
     let mut ours = vec![
         // Never committed to: partitions are assigned by hand.
         ("group.id", "qlik-metadata-extractor-state"),
@@ -269,8 +255,7 @@ fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<Reading
         ("fetch.wait.max.ms", "20"),
     ];
     ours.extend(more);
-    let consumer: BaseConsumer<Reading> =
-        client_config(kafka, &ours).create_with_context(Reading).map_err(Error::client)?;
+    let consumer = client::consumer(kafka, &ours)?;
     // Fails early and with a clear cause when no broker answers.
     know(kafka, &consumer, &kafka.topics.name(Topic::Dashboards))?;
     Ok(consumer)

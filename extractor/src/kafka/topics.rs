@@ -8,13 +8,16 @@ use std::{
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer as _},
     types::RDKafkaErrorCode,
 };
 use schemas::{Topic, config::Kafka};
 use tracing::{info, warn};
 
-use super::{Error, REQUEST_TIMEOUT, client_config, drop_aside};
+use super::{
+    Error, REQUEST_TIMEOUT,
+    client::{self, client_config},
+    drop_aside,
+};
 
 /// Tombstones stay this long: a loader that was away longer needs `loader reconcile`.
 const THIRTY_DAYS_MS: &str = "2592000000";
@@ -91,14 +94,15 @@ pub async fn look(kafka: &Kafka) -> Result<Partitions, Error> {
 /// Partitions of our topics that exist. Lists all topics of the cluster: asking for one by name may
 /// create it where brokers create topics automatically.
 async fn partitions(kafka: &Kafka) -> Result<Partitions, Error> {
-    let consumer: BaseConsumer = client_config(kafka, &[]).create().map_err(Error::client)?;
+    let consumer = client::consumer(kafka, &[])?;
+    let asked = kafka.clone();
     let listed = tokio::task::spawn_blocking(move || {
-        let metadata = consumer.fetch_metadata(None, REQUEST_TIMEOUT);
+        let metadata = client::metadata(&asked, &consumer, None, REQUEST_TIMEOUT);
         drop_aside(consumer);
         metadata
     });
     let metadata = match listed.await {
-        Ok(metadata) => metadata.map_err(Error::unreachable(kafka))?,
+        Ok(metadata) => metadata?,
         Err(_) => return Ok(Partitions::new()),
     };
     let ours = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
@@ -138,7 +142,8 @@ async fn create(kafka: &Kafka, missing: &[Topic]) -> Result<(), Error> {
         .operation_timeout(Some(REQUEST_TIMEOUT))
         .request_timeout(Some(REQUEST_TIMEOUT));
     let new: Vec<NewTopic<'_>> = new.collect();
-    let results = admin.create_topics(&new, &options).await.map_err(Error::unreachable(kafka))?;
+    let results =
+        admin.create_topics(&new, &options).await.map_err(Error::unreachable(kafka, ""))?;
     for result in results {
         match result {
             Ok(topic) => info!(topic, partitions, "created a topic"),

@@ -61,3 +61,13 @@ pub use rpc::EngineError;
 pub use settings::Settings;
 pub use site::{DataModels, Error, Site};
 pub use transport::ConnectError;
+
+/// Reads a message of the engine: its result when it is a reply with one. What a session does with
+/// each, for tests that feed it anything.
+#[must_use]
+pub fn reply_of(text: &str) -> Option<serde_json::Value> {
+    match rpc::Incoming::parse(text) {
+        Ok(rpc::Incoming::Reply { outcome, .. }) => outcome.ok()?.value().ok(),
+        _ => None,
+    }
+}

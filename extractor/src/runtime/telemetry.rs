@@ -22,6 +22,10 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that log what passes through them, secrets of load scripts and sockets among it: whatever
+/// the level, they keep that to themselves.
+const QUIET: &str = "sqlparser=warn,tungstenite=info,tokio_tungstenite=info";
+
 /// Keeps telemetry going; what is not sent yet is sent when it is dropped, which may take some seconds.
 #[must_use]
 #[derive(Debug, Default)]
@@ -45,7 +49,7 @@ impl Drop for Telemetry {
 /// When `level` is no filter, or the environment asks for traces that cannot be had.
 pub fn start(format: LogFormat, level: &str) -> Result<Telemetry, String> {
     let filter = EnvFilter::builder()
-        .parse(format!("librdkafka=warn,rdkafka=warn,{level}"))
+        .parse(format!("librdkafka=warn,rdkafka=warn,{level},{QUIET}"))
         .map_err(|error| format!("`--log-level {level}` is no log filter: {error}"))?;
     // Spans are for traces only: log lines have fields of their own.
     let filter = filter.and(filter_fn(|metadata| !metadata.is_span()));

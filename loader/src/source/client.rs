@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -12,6 +12,8 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
+    metadata::Metadata,
+    types::RDKafkaErrorCode,
 };
 use schemas::{
     Topic,
@@ -83,8 +85,8 @@ pub fn overridden_properties(kafka: &Kafka) -> Vec<(&'static str, &'static str)>
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// librdkafka refuses the properties.
-    #[error("failed to set up the Kafka client; check `kafka.properties`")]
-    Client(#[source] Box<KafkaError>),
+    #[error("failed to set up the Kafka client: {0}; check `kafka.properties`")]
+    Client(String),
     /// The brokers do not answer.
     #[error(
         "failed to reach the Kafka brokers `{brokers}`{reason}; are they running, and are `kafka.bootstrapServers` and the security settings in `kafka.properties` right?"
@@ -115,8 +117,19 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn client(source: KafkaError) -> Self {
-        Self::Client(Box::new(source))
+    /// Wraps what librdkafka says of its properties, without their values: they may be secrets.
+    pub(crate) fn client(error: KafkaError) -> Self {
+        Self::Client(match error {
+            KafkaError::ClientConfig(_, description, key, _) => {
+                // Other texts may quote the value.
+                let known = match description.split_once("not supported in this build") {
+                    Some((_, reason)) => format!("not supported in this build{reason}"),
+                    None => description.split('"').next().unwrap_or_default().to_owned(),
+                };
+                format!("`{key}`: {}", known.trim_end_matches([':', ' ']))
+            }
+            other => other.to_string(),
+        })
     }
 
     pub(crate) fn request(action: &str, source: KafkaError) -> Self {
@@ -165,7 +178,7 @@ pub async fn find_topics(kafka: &Kafka, limit: Duration) -> Result<Found, Error>
     let consumer: BaseConsumer<ClientLog> =
         with_defaults(kafka, &[]).create_with_context(context).map_err(Error::client)?;
     let asked = blocking(move || {
-        let answer = consumer.fetch_metadata(None, limit);
+        let answer = metadata(&consumer, limit);
         let reason = consumer.context().last_words();
         answer.map_err(|source| (source, reason)).map(|metadata| {
             let topics = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
@@ -181,6 +194,33 @@ pub async fn find_topics(kafka: &Kafka, limit: Duration) -> Result<Found, Error>
         reason: reason.map(|reason| format!(": {reason}")).unwrap_or_default(),
         source: Box::new(source),
     })
+}
+
+/// First time limit of one attempt to ask for metadata; doubled each time, because what a client
+/// reports of its connections is seen between attempts only.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// How long brokers may refuse before that is an answer: one that is starting refuses, too.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// Asks for the metadata of all topics. Blocks for `limit` at most, and less when the brokers refuse the
+/// sign-in or the encryption.
+fn metadata(consumer: &BaseConsumer<ClientLog>, limit: Duration) -> Result<Metadata, KafkaError> {
+    let started = Instant::now();
+    let mut attempt = ATTEMPT;
+    loop {
+        let left = limit.saturating_sub(started.elapsed());
+        let error = match consumer.fetch_metadata(None, attempt.min(left)) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => error,
+        };
+        // Nothing is assigned: this delivers what the client reports, and waits where errors come at once.
+        while consumer.poll(ATTEMPT / 10).is_some() {}
+        let refused = consumer.context().is_refusal() && started.elapsed() >= REFUSED;
+        if refused || started.elapsed() >= limit {
+            return Err(error);
+        }
+        attempt *= 2;
+    }
 }
 
 /// Runs a call that blocks on a thread of its own. Unlike tokio's blocking threads it does not keep
@@ -206,16 +246,38 @@ impl ClientLog {
     pub(crate) fn last_words(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Whether the last error is a broker's no, or ours to it.
+    fn is_refusal(&self) -> bool {
+        let signs = ["SASL authentication error", "OAUTHBEARER token", "SSL routines"];
+        self.last_words().is_some_and(|last| signs.iter().any(|sign| last.contains(sign)))
+    }
+
+    fn remember(&self, reason: &str) {
+        // What follows may be the user's own text.
+        let reason = reason.split(" beginning at: ").next().unwrap_or_default();
+        let reason = reason.split(" (after ").next().unwrap_or_default();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    }
 }
 
 impl ClientContext for ClientLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
+        if facility == "FAIL" {
+            debug!(target: "librdkafka", facility, "{message}");
+            // `[thrd:…]: ` comes first.
+            self.remember(message.split_once("]: ").map_or(message, |(_, message)| message));
+        } else {
+            log_line(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "the Kafka client reports an error");
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        // That all brokers are down is what follows from the cause.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.remember(reason);
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct RawRegistry {
     pub client_certificate: Option<String>,
     /// Key of the client certificate: PEM text or a path.
     pub client_key: Option<SecretString>,
+    /// Names of the subjects: `topic` (`<topic>-value`), `record` or `topicRecord`. Default `topic`.
+    pub subject_naming: registry::SubjectNaming,
     /// Time limit of one request. Default 30s.
     pub timeout: Option<Span>,
 }
@@ -68,6 +70,21 @@ enum Scalar {
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Properties {
+    /// Whether the broker will want tokens that nobody gives: librdkafka waits for them in silence.
+    fn lacks_tokens(&self) -> bool {
+        let text = |name: &str| match self.0.get(name) {
+            Some(Scalar::Text(text)) => text.to_ascii_lowercase(),
+            Some(Scalar::Flag(flag)) => flag.to_string(),
+            _ => String::new(),
+        };
+        let is_wanted =
+            ["sasl.mechanism", "sasl.mechanisms"].map(text).contains(&"oauthbearer".to_owned());
+        let unsecured = text("enable.sasl.oauthbearer.unsecure.jwt") == "true";
+        is_wanted && !unsecured && text("sasl.oauthbearer.method") != "oidc"
     }
 }
 
@@ -120,6 +137,12 @@ impl RawKafka {
             problems.add(
                 "kafka.replicationFactor",
                 "must be at least 1, or -1 for the broker's default",
+            );
+        }
+        if self.properties.lacks_tokens() {
+            problems.add(
+                "kafka.properties",
+                "`sasl.mechanism: OAUTHBEARER` has nowhere to take tokens from: with `enable.sasl.oauthbearer.unsecure.jwt: true` and `sasl.oauthbearer.config` unsecured ones are made, which brokers for tests accept",
             );
         }
         Kafka {
@@ -181,6 +204,7 @@ impl RawRegistry {
             self.ca_certificate.map(|ca| pem(&ca, &format!("{KEY}.caCertificate"), problems));
         let timeout = self.timeout.unwrap_or(Span::seconds(30)).0;
         let connection = registry::Connection {
+            naming: self.subject_naming,
             url: url?,
             basic,
             bearer: self.bearer_token,

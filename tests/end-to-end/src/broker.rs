@@ -57,11 +57,10 @@ impl Broker {
     /// When the mock cannot be started.
     #[must_use]
     pub fn start() -> Self {
-        let prefix = format!("t{}.", uuid::Uuid::new_v4().simple());
-        let topics = TopicNames::new(&prefix).expect("a valid prefix");
         if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
-            return Self { mock: None, bootstrap, topics, prefix };
+            return Self::real(&bootstrap);
         }
+        let (prefix, topics) = names();
         let mock = MockCluster::new(1).expect("the mock cluster starts");
         for topic in Topic::ALL {
             let partitions = i32::try_from(PARTITIONS).expect("few");
@@ -69,6 +68,13 @@ impl Broker {
         }
         let bootstrap = mock.bootstrap_servers();
         Self { mock: Some(mock), bootstrap, topics, prefix }
+    }
+
+    /// The real brokers at these addresses.
+    #[must_use]
+    pub fn real(bootstrap: &str) -> Self {
+        let (prefix, topics) = names();
+        Self { mock: None, bootstrap: bootstrap.to_owned(), topics, prefix }
     }
 
     /// `host:port`.
@@ -139,6 +145,25 @@ impl Broker {
             }
         }
         records
+    }
+
+    /// Writes a value that no extractor wrote.
+    ///
+    /// # Panics
+    /// When the topic cannot be written to.
+    pub fn poison(&self, topic: Topic, key: &str, partition_text: &str, value: &[u8]) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("message.max.bytes", "1000000")
+            .create()
+            .expect("a producer");
+        let name = self.topics.name(topic);
+        let partition = i32::try_from(partition_for(partition_text, PARTITIONS)).expect("few");
+        producer
+            .send(BaseRecord::to(&name).key(key).payload(value).partition(partition))
+            .map_err(|(error, _)| error)
+            .expect("queued");
+        producer.flush(Duration::from_secs(30)).expect("written");
     }
 
     /// Writes a tombstone, as another hand would.
@@ -221,6 +246,13 @@ impl Counter {
         });
         ends.flatten().map(|(_, end)| usize::try_from(end).unwrap_or_default()).sum()
     }
+}
+
+/// A prefix that nobody else has, and the topics with it.
+fn names() -> (String, TopicNames) {
+    let prefix = format!("t{}.", uuid::Uuid::new_v4().simple());
+    let topics = TopicNames::new(&prefix).expect("a valid prefix");
+    (prefix, topics)
 }
 
 fn headers(headers: &rdkafka::message::BorrowedHeaders) -> BTreeMap<String, String> {

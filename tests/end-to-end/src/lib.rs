@@ -6,3 +6,4 @@ pub mod broker;
 pub mod difference;
 pub mod expected;
 pub mod stage;
+pub mod world;

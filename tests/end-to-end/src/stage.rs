@@ -61,17 +61,20 @@ pub fn start(name: &str, config: &Path, args: &[&str]) -> Child {
 /// When it cannot be started.
 #[must_use]
 pub fn start_with(name: &str, config: &Path, args: &[&str], variables: &[(&str, &str)]) -> Child {
-    Command::new(binary(name))
-        .envs(variables.iter().copied())
-        .arg("--config")
-        .arg(config)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the stage starts")
+    let mut command = command(name, config, args);
+    command.envs(variables.iter().copied()).spawn().expect("the stage starts")
+}
+
+/// The command that starts a stage, its output piped.
+///
+/// # Panics
+/// When the program cannot be built.
+#[must_use]
+pub fn command(name: &str, config: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary(name));
+    command.arg("--config").arg(config).args(args).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// Waits for the end of a process and collects what it printed.
@@ -95,6 +98,15 @@ pub async fn finish(mut child: Child) -> Ended {
     Ended { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
 }
 
+/// Waits for the end of a process whose output goes elsewhere; its exit code.
+///
+/// # Panics
+/// When it hangs.
+pub async fn finish_child(mut child: Child) -> Option<i32> {
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends");
+    status.expect("waited for").code()
+}
+
 /// Path of a stage's program, built in the profile of the tests. Cargo builds the programs of a
 /// package for its own tests only, hence the call.
 ///
@@ -113,8 +125,10 @@ pub fn binary(name: &str) -> PathBuf {
             .expect("cargo runs");
         assert!(built.success(), "the stages build");
         let test = std::env::current_exe().expect("a test program has a path");
-        // target/<profile>/deps/<test>
-        test.ancestors().nth(2).expect("below the target folder").to_owned()
+        // target/<profile>/deps/<test>, or target/<profile>/<program>
+        let folder = test.parent().expect("a program has a folder");
+        let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+        folder.expect("below the target folder").to_owned()
     });
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

@@ -171,7 +171,7 @@ impl Certificates {
     }
 
     /// TLS of the engine and repository ports: only clients with a certificate of this root.
-    pub(crate) fn mutual_tls(&self) -> Result<ServerConfig, CertificateError> {
+    pub fn mutual_tls(&self) -> Result<ServerConfig, CertificateError> {
         let mut roots = RootCertStore::empty();
         roots.add(certificate(&self.0.root)?).map_err(CertificateError::Tls)?;
         let verifier = WebPkiClientVerifier::builder(Arc::new(roots))

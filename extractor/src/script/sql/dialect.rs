@@ -102,7 +102,26 @@ pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
     None
 }
 
+/// Joins of a statement at most. Joins without `ON` nest, one in the other, and the parser counts
+/// everything that nests but these.
+const MAX_JOINS: usize = 200;
+/// Stack that so many of them take, generously: 50 KiB each in a program without optimisations.
+const STACK: usize = 16 << 20;
+
+/// How often the word stands in a text; in names and literals, too, which does no harm.
+fn joins(text: &str) -> usize {
+    text.as_bytes().windows(4).filter(|word| word.eq_ignore_ascii_case(b"join")).count()
+}
+
 fn parse_with(dialect: &dyn Dialect, text: &str) -> Option<Query> {
+    match joins(text) {
+        0..=10 => parse_here(dialect, text),
+        11..=MAX_JOINS => stacker::grow(STACK, || parse_here(dialect, text)),
+        _ => None,
+    }
+}
+
+fn parse_here(dialect: &dyn Dialect, text: &str) -> Option<Query> {
     let statements = Parser::new(dialect)
         .with_recursion_limit(MAX_DEPTH)
         .try_with_sql(text)
@@ -146,4 +165,26 @@ fn has_bracket_names(text: &str) -> bool {
                 !before.is_ascii_alphanumeric() && *before != b'_' && *before != b']'
             })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a stack as small as a worker's; overflowing it would end the process.
+    #[test]
+    fn joins_without_conditions_nest_within_bounds() {
+        let query = |joins: usize| format!("SELECT a FROM t{}", " LEFT JOIN u".repeat(joins));
+        let parsed = |joins| {
+            let text = query(joins);
+            std::thread::scope(|scope| {
+                let parse = || drop(parse(&text, None));
+                let thread = std::thread::Builder::new().stack_size(2 << 20);
+                thread.spawn_scoped(scope, parse).expect("a thread").join().is_ok()
+            })
+        };
+        assert!([0, 10, 11, 200, 201, 5000].into_iter().all(parsed));
+        let conditions = format!("SELECT a FROM t{}", " JOIN u ON t.a = u.a".repeat(150));
+        assert!(parse(&conditions, None).is_some());
+    }
 }

@@ -3,23 +3,11 @@
 use std::time::Duration;
 
 use end_to_end::stage;
-use schemas::Topic;
 
 use crate::world::{World, assert_same};
 
 /// A stage that does nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Content of the topics: newest hash of every key.
-fn content(world: &World) -> Vec<(String, String)> {
-    let mut content = Vec::new();
-    for topic in Topic::STATE {
-        for (key, event) in world.broker.events(topic) {
-            content.push((format!("{topic} {key}"), event.content_hash()));
-        }
-    }
-    content
-}
 
 /// Starts a stage and kills it as soon as `work` says that it has done at least `until`, which must
 /// happen before it comes to its end.
@@ -60,7 +48,7 @@ async fn a_killed_extractor_continues() {
     }
     world.slow_site(Duration::ZERO);
     world.extract(&[]).await;
-    assert_eq!(content(&world), content(&undisturbed));
+    assert_eq!(world.topic_content(), undisturbed.topic_content());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,10 @@
 //! broker and registry named by `KAFKA_BOOTSTRAP` and `SCHEMA_REGISTRY_URL`.
 //!
 //! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
-//! what survives a crash (`crash`), what the operator is told (`errors`), who else can read (`consumers`), what
-//! an extractor that follows the site notices (`follow`), what the admin ports show (`admin`, `monitoring`), what is read without opening apps (`unopened`).
+//! what survives a crash (`crash`), what the operator is told (`errors`),
+//! who gets in (`security`, `registry`), who else can read (`consumers`),
+//! what an extractor that follows the site notices (`follow`), what the admin ports show (`admin`,
+//! `monitoring`), what is read without opening apps (`unopened`).
 
 #![expect(clippy::print_stdout, reason = "tests say what they skip")]
 
@@ -23,8 +25,12 @@ mod lineage;
 mod monitoring;
 mod options;
 mod plan;
+mod registry;
+mod secrets;
+mod security;
 mod site;
 #[cfg(feature = "otel")]
 mod traces;
 mod unopened;
-mod world;
+
+use end_to_end::world;

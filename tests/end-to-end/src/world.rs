@@ -7,12 +7,6 @@ use std::{
     time::Duration,
 };
 
-use end_to_end::{
-    broker::Broker,
-    difference::differences,
-    expected::{self, Expected},
-    stage,
-};
 use openmetadata_simulator::{
     Effect, Fault, OpenMetadata, Running as Catalogue, Seed, Settings as CatalogueSettings,
 };
@@ -20,23 +14,31 @@ use qlik_simulator::{
     Bundle, Certificates, Control, QlikSite, Running as Site, ScriptAccess,
     Settings as SiteSettings, Touch,
 };
+use schemas::Topic;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::{
+    broker::Broker,
+    difference::differences,
+    expected::{self, Expected},
+    stage,
+};
 
 /// Name of the service in all tests.
 const SERVICE: &str = "qlik_test";
 const CONNECTION: &str = "source.serviceConnection.config";
 
 /// Everything that a test needs.
-pub(crate) struct World {
+pub struct World {
     /// Broker with topics of its own.
-    pub(crate) broker: Broker,
+    pub broker: Broker,
     /// What must arrive, by app id.
-    pub(crate) apps: BTreeMap<String, Expected>,
+    pub apps: BTreeMap<String, Expected>,
     /// An app and its copy under another id, where the apps have one.
-    pub(crate) copy: Option<(String, String)>,
+    pub copy: Option<(String, String)>,
     /// Configuration of both stages.
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
     site: Site,
     catalogue: Catalogue,
     folder: TempDir,
@@ -45,22 +47,32 @@ pub(crate) struct World {
 
 impl World {
     /// With the sample apps and a catalogue of the release that was recorded most.
-    pub(crate) async fn with_sample_apps() -> Self {
+    pub async fn with_sample_apps() -> Self {
         Self::with_sample_apps_on("1.12.6").await
     }
 
     /// With the sample apps and a catalogue of this release.
-    pub(crate) async fn with_sample_apps_on(release: &str) -> Self {
+    pub async fn with_sample_apps_on(release: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample-apps");
         Self::start(&folder, release).await
     }
 
     /// With the bundles of a folder.
-    pub(crate) async fn with_apps(folder: &Path) -> Self {
+    pub async fn with_apps(folder: &Path) -> Self {
         Self::start(folder, "1.12.6").await
     }
 
+    /// With the sample apps, over this broker.
+    pub async fn with_sample_apps_over(broker: Broker) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sample-apps");
+        Self::start_over(broker, &folder, "1.12.6").await
+    }
+
     async fn start(apps: &Path, release: &str) -> Self {
+        Self::start_over(Broker::start(), apps, release).await
+    }
+
+    async fn start_over(broker: Broker, apps: &Path, release: &str) -> Self {
         let bundles = Bundle::load_folder(apps).expect("bundles");
         let contents = expected::bundles(apps);
         let mut expected_apps = BTreeMap::new();
@@ -83,30 +95,42 @@ impl World {
         let catalogue = catalogue.expect("the catalogue starts");
         let folder = TempDir::new().expect("a folder");
         site.certificates().write_to(folder.path()).expect("certificates");
-        let broker = Broker::start();
         let config = folder.path().join("config.yaml");
         let text = configuration(&site, &broker, &catalogue, folder.path()).to_string();
         fs::write(&config, text).expect("a configuration");
         Self { broker, apps: expected_apps, copy, config, site, catalogue, folder, bundles }
     }
 
+    /// Another, empty catalogue (1.12.6) instead of the one so far.
+    pub async fn renew_catalogue(&mut self) {
+        let release = "1.12.6".parse().expect("a release");
+        let catalogue = OpenMetadata::start(CatalogueSettings::of_release(release)).await;
+        self.catalogue = catalogue.expect("the catalogue starts");
+        let (url, token) = (self.catalogue.url(), self.catalogue.token().to_owned());
+        self.change_config(|config| {
+            let server = &mut config["workflowConfig"]["openMetadataServerConfig"];
+            server["hostPort"] = url.into();
+            server["securityConfig"]["jwtToken"] = token.into();
+        });
+    }
+
     /// Runs the extractor once, which must succeed, and returns its report.
-    pub(crate) async fn extract(&self, args: &[&str]) -> Value {
+    pub async fn extract(&self, args: &[&str]) -> Value {
         self.run("extractor", &[&["run", "--once"], args].concat()).await
     }
 
     /// Runs the loader to the end, which must succeed, and returns its report.
-    pub(crate) async fn load(&self, args: &[&str]) -> Value {
+    pub async fn load(&self, args: &[&str]) -> Value {
         self.run("loader", &[&["run", "--until-end"], args].concat()).await
     }
 
     /// Runs another command of the loader, which must succeed, and returns its report.
-    pub(crate) async fn loader(&self, args: &[&str]) -> Value {
+    pub async fn loader(&self, args: &[&str]) -> Value {
         self.run("loader", args).await
     }
 
     /// Runs a command of a stage to its end.
-    pub(crate) async fn command(&self, stage: &str, args: &[&str]) -> stage::Ended {
+    pub async fn command(&self, stage: &str, args: &[&str]) -> stage::Ended {
         stage::run(stage, &self.config, args).await
     }
 
@@ -120,28 +144,71 @@ impl World {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// Gives both stages other brokers, and librdkafka properties besides those that tests always have.
+    pub fn use_kafka(&self, bootstrap: &str, properties: &Value) {
+        self.change_config(|config| {
+            config["kafka"] = self.broker.config();
+            config["kafka"]["bootstrapServers"] = bootstrap.into();
+            for (name, value) in properties.as_object().expect("properties") {
+                config["kafka"]["properties"][name] = value.clone();
+            }
+        });
+    }
+
+    /// Changes the configuration of both stages.
+    pub fn change_config(&self, change: impl FnOnce(&mut Value)) {
+        let text = fs::read_to_string(&self.config).expect("a configuration");
+        let mut config = serde_json::from_str(&text).expect("JSON");
+        change(&mut config);
+        fs::write(&self.config, config.to_string()).expect("written");
+    }
+
+    /// The simulated site, to lay faults on.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The simulated catalogue, to lay faults on.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Content of the topics: newest hash of every key.
+    #[must_use]
+    pub fn topic_content(&self) -> BTreeMap<String, String> {
+        let mut content = BTreeMap::new();
+        for topic in Topic::STATE {
+            for (key, event) in self.broker.events(topic) {
+                content.insert(format!("{topic} {key}"), event.content_hash());
+            }
+        }
+        content
+    }
+
     /// Key of an app's dashboard event.
-    pub(crate) fn key(&self, app: &str) -> String {
+    pub fn key(&self, app: &str) -> String {
         format!("{SERVICE}/{app}")
     }
 
     /// Name of the service.
-    pub(crate) fn service(&self) -> &'static str {
+    pub fn service(&self) -> &'static str {
         SERVICE
     }
 
     /// The token that the loader signs in with.
-    pub(crate) fn secret(&self) -> &str {
+    pub fn secret(&self) -> &str {
         self.catalogue.token()
     }
 
     /// A folder of this test's own.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Live entities of a kind by name, with everything that they are linked to.
-    pub(crate) fn entities(&self, kind: &str) -> BTreeMap<String, Value> {
+    pub fn entities(&self, kind: &str) -> BTreeMap<String, Value> {
         let fields = match kind {
             "dashboards" => "charts,dataModels,tags,project",
             "charts" => "tags",
@@ -157,7 +224,7 @@ impl World {
     }
 
     /// Everything in the catalogue, ids and times masked.
-    pub(crate) fn catalogue_snapshot(&self) -> Value {
+    pub fn catalogue_snapshot(&self) -> Value {
         let mut catalogue = self.catalogue.catalogue();
         // The simulated site listens on another port every time.
         for service in
@@ -169,12 +236,12 @@ impl World {
     }
 
     /// Requests so far that write.
-    pub(crate) fn catalogue_writes(&self) -> u64 {
+    pub fn catalogue_writes(&self) -> u64 {
         self.catalogue.writes()
     }
 
     /// Whether the catalogue answers every request with a web page.
-    pub(crate) fn html_catalogue(&self, on: bool) {
+    pub fn html_catalogue(&self, on: bool) {
         self.catalogue.faults().clear();
         if on {
             let fault = Fault { times: None, ..Fault::once(Effect::Html) };
@@ -183,35 +250,35 @@ impl World {
     }
 
     /// How long the catalogue waits before every answer.
-    pub(crate) fn slow_catalogue(&self, latency: Duration) {
+    pub fn slow_catalogue(&self, latency: Duration) {
         self.catalogue.faults().set_latency(latency);
     }
 
     /// How long the engine works on every request.
-    pub(crate) fn slow_site(&self, latency: Duration) {
+    pub fn slow_site(&self, latency: Duration) {
         let latency = u64::try_from(latency.as_millis()).expect("short");
         self.site.control().set_behaviour(|behaviour| behaviour.latencies.request_ms = latency);
     }
 
     /// The handle that steers the site.
-    pub(crate) fn control(&self) -> Control {
+    pub fn control(&self) -> Control {
         self.site.control()
     }
 
     /// Gives an app another title.
-    pub(crate) fn rename_app(&self, id: &str, title: &str) {
+    pub fn rename_app(&self, id: &str, title: &str) {
         assert!(self.site.control().rename_app(id, title), "no app {id}");
     }
 
     /// Puts the app with this id, and its copies, on the site as they were at first.
-    pub(crate) fn put_app_again(&self, id: &str) {
+    pub fn put_app_again(&self, id: &str) {
         let bundle = self.bundles.iter().find(|bundle| bundle.id() == id);
         let bundle = bundle.unwrap_or_else(|| panic!("no app {id}")).clone();
         self.site.control().put_app(bundle).expect("a valid bundle");
     }
 
     /// Changes the script of an app, without its copies.
-    pub(crate) fn change_script(&self, id: &str, change: impl Fn(&str) -> String) {
+    pub fn change_script(&self, id: &str, change: impl Fn(&str) -> String) {
         let found = self.bundles.iter().find(|bundle| bundle.id() == id);
         let mut bundle = found.unwrap_or_else(|| panic!("no app {id}")).clone();
         let changed = change(&bundle.script);
@@ -223,23 +290,23 @@ impl World {
     }
 
     /// What of an app's script may be read; the app counts as changed.
-    pub(crate) fn script_access(&self, id: &str, access: Option<ScriptAccess>) {
+    pub fn script_access(&self, id: &str, access: Option<ScriptAccess>) {
         assert!(self.site.control().set_script_access(id, access), "no app {id}");
         assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");
     }
 
     /// Puts into the catalogue what is there before the loader comes.
-    pub(crate) fn seed(&self, seed: &Seed) {
+    pub fn seed(&self, seed: &Seed) {
         self.catalogue.seed(seed).expect("a seed");
     }
 
     /// Every lineage edge of the catalogue: `{from, to, details}`.
-    pub(crate) fn catalogue_edges(&self) -> Vec<Value> {
+    pub fn catalogue_edges(&self) -> Vec<Value> {
         self.catalogue.edges()
     }
 
     /// Removes an app from the site.
-    pub(crate) fn remove_app(&self, id: &str) {
+    pub fn remove_app(&self, id: &str) {
         assert!(self.site.control().remove_app(id), "no app {id}");
     }
 }
@@ -276,13 +343,13 @@ fn configuration(site: &Site, broker: &Broker, catalogue: &Catalogue, folder: &P
 }
 
 /// Fails with the places where two catalogues differ.
-pub(crate) fn assert_same(left: &Value, right: &Value) {
+pub fn assert_same(left: &Value, right: &Value) {
     let differences = differences(left, right);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// Overrides that give the extractor the root certificate of another site.
-pub(crate) fn foreign_root(world: &World) -> Vec<String> {
+pub fn foreign_root(world: &World) -> Vec<String> {
     let foreign = Certificates::shared("other.example.com").expect("certificates");
     let path = world.folder().join("foreign-root.pem");
     fs::write(&path, foreign.root_pem()).expect("written");
@@ -290,7 +357,7 @@ pub(crate) fn foreign_root(world: &World) -> Vec<String> {
 }
 
 /// Overrides that give the extractor the client certificate of another site.
-pub(crate) fn foreign_client(world: &World) -> Vec<String> {
+pub fn foreign_client(world: &World) -> Vec<String> {
     let foreign = Certificates::shared("other.example.com").expect("certificates");
     let (client, key) = (world.folder().join("foreign.pem"), world.folder().join("foreign.key"));
     fs::write(&client, foreign.client_pem()).expect("written");
