@@ -117,7 +117,7 @@ fn watch(current: &Current, patience: Duration, failures: &Path) {
     let (current, failures) = (current.clone(), failures.to_owned());
     std::thread::spawn(move || {
         loop {
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::park_timeout(Duration::from_millis(500));
             let late = lock(&current).clone().filter(|(since, ..)| since.elapsed() > patience);
             if let Some((since, target, input)) = late {
                 let path = keep(&failures, target, &input);

@@ -7,7 +7,10 @@
 //! what an extractor that follows the site notices (`follow`), what the admin ports show (`admin`,
 //! `monitoring`), what is read without opening apps (`unopened`).
 
-#![expect(clippy::print_stdout, reason = "tests say what they skip")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what is skipped, and which case runs, is for who reads the test's output"
+)]
 
 mod admin;
 mod architecture;
