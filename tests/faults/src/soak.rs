@@ -90,7 +90,7 @@ pub async fn soak(soak: &Soak, mut tell: impl FnMut(&str)) -> Seen {
     let mut random = fastrand::Rng::with_seed(soak.seed);
     let run: &[&str] = &["run"];
     let mut kept = [
-        Kept::start(&world, "extractor", "extractor", &["run", "--every", "2s"]),
+        Kept::start(&world, "extractor", "extractor", &["run", "--follow"]),
         Kept::start(&world, "loader 1", "loader", run),
         Kept::start(&world, "loader 2", "loader", run),
     ];
