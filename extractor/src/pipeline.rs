@@ -1,41 +1,40 @@
 //! One run, top to bottom: topics and state → list of apps → each app read, compared, published, its
 //! dashboard event last → vanished apps → report. What cannot be read is reported and stays as it is.
 
-use std::collections::{BTreeMap, HashSet};
+mod deletions;
+mod outcome;
+mod plan;
 
 use futures::{StreamExt as _, stream};
 use schemas::{
     Event, Topic,
     config::Kafka,
     event::{Phase, Run},
-    json,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
+use tracing::{Instrument as _, Span, field, info, info_span, warn};
 
 use crate::{
-    app::{self, App, Failure, VERSION},
-    changes::{self, Deletable, Gaps, Settled, Vanished},
-    cli::PlanFormat,
+    app::{self, VERSION},
     config::Settings,
-    error_chain,
-    files::{self, Book},
-    kafka, listed,
-    map::Coverage,
-    page::Graph,
+    error_chain, files, kafka,
     progress::{Clock, Progress},
     qlik::{
-        self, AppError, Class, Site,
+        self, AppError, Site,
         model::{AppEntry, AppList},
     },
-    records::{self, now},
+    records::now,
     report::{Failed, Report},
     runtime::metrics::Metrics,
     scripts::Surroundings,
-    state::{AppState, State, edge_key_hash},
+    state::{AppState, State},
     topics::Topics,
-    writer::{Published, Writer},
+    writer::Writer,
 };
+
+use self::outcome::{Outcome, count};
+pub use self::plan::plan;
+pub(crate) use self::{deletions::refusal, outcome::is_current};
 
 /// Records of data files that are compared and written at a time.
 const FILES_AT_ONCE: usize = 5000;
@@ -177,130 +176,6 @@ async fn run_within(
     result.map(|()| clock.report)
 }
 
-/// Prints what a full run would publish, one JSON object a line or as one page.
-///
-/// # Errors
-/// When the site cannot be used at all, or standard output is closed.
-pub async fn plan(
-    settings: &Settings,
-    site: &Site,
-    format: PlanFormat,
-    cancel: &CancellationToken,
-) -> Result<Report, Error> {
-    let mut clock = Clock::start(settings, site);
-    let fingerprint = app::fingerprint(settings);
-    let apps = passing(settings, site.apps().await?, &mut clock.report);
-    let around = &Surroundings::of(&apps, None);
-    let mut files = Book::default();
-    let mut read = stream::iter(&apps)
-        .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
-        .buffer_unordered(settings.site.limits.sessions);
-    let page = (format == PlanFormat::Html).then(|| Graph::new(&settings.service));
-    let mut planned = Planned { out: std::io::stdout().lock(), settings, page };
-    while let Some((entry, result)) = read.next().await {
-        match result {
-            Ok(app) => {
-                clock.report.apps_read += 1;
-                clock.report.notice(&entry.id, app.notices);
-                clock.report.cover(&entry.id, app.coverage);
-                files.replace(&entry.id, files::edges_of(&app.others), false);
-                let dashboard = Event::Dashboard(Box::new(app.dashboard));
-                let settled = Settled {
-                    fingerprint: fingerprint.clone(),
-                    listed_hash: listed::listed_hash(entry),
-                    described_hash: listed::described_hash(entry),
-                };
-                // The order of a run: the dashboard event is the last of its app.
-                for event in app.others.into_iter().chain([dashboard]) {
-                    let settled = matches!(event, Event::Dashboard(_)).then_some(&settled);
-                    planned.add(&mut clock.report, event, settled)?;
-                }
-            }
-            Err(_) if cancel.is_cancelled() => {
-                clock.report.error = Some("stopped before every app was read".to_owned());
-                break;
-            }
-            Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
-                return Err(error.into());
-            }
-            Err(error) => fail(&mut clock.report, entry, error_chain(&error)),
-        }
-    }
-    drop(read);
-    clock.phase("apps");
-    for paths in files.paths().chunks(FILES_AT_ONCE) {
-        for change in files.changes(&settings.service, paths, now()) {
-            if let files::Change::Write(model, _) = change {
-                let event = Event::DataModel(model);
-                planned.add(&mut clock.report, event, None)?;
-            }
-        }
-    }
-    planned.finish()?;
-    clock.phase("files");
-    clock.finish();
-    Ok(clock.report)
-}
-
-/// Whether everything that is told of an app is in the topics already.
-pub(crate) fn is_current(settings: &Settings, state: &State, entry: &AppEntry) -> bool {
-    let Some(known) = state.apps.get(entry.id.as_str()) else { return false };
-    let Some(marker) = &known.dashboard else { return false };
-    let settled = settled(app::fingerprint(settings), entry, known);
-    entry.modified_at.is_some() && settled.is_opened(marker) && settled.is_described(marker)
-}
-
-/// Headers of an app's marker. What was told before stays so when nothing is told now.
-fn settled(fingerprint: String, entry: &AppEntry, known: &AppState) -> Settled {
-    let published = || known.dashboard.as_ref().map(|marker| marker.described);
-    let before = || published().filter(|hash| *hash != 0).map(|hash| format!("{hash:032x}"));
-    Settled {
-        fingerprint,
-        listed_hash: listed::listed_hash(entry),
-        described_hash: listed::described_hash(entry).or_else(before),
-    }
-}
-
-/// Where a plan goes.
-struct Planned<'a, W> {
-    out: W,
-    settings: &'a Settings,
-    /// Instead of lines.
-    page: Option<Graph>,
-}
-
-impl<W: std::io::Write> Planned<'_, W> {
-    fn add(
-        &mut self,
-        report: &mut Report,
-        event: Event,
-        settled: Option<&Settled>,
-    ) -> std::io::Result<()> {
-        let topic = event.topic();
-        report.counts(topic).published += 1;
-        if let Some(page) = &mut self.page {
-            page.add_event(&event);
-            return Ok(());
-        }
-        let (hash, service) = (event.content_hash(), &self.settings.service);
-        let record = records::upsert(service, &report.run_id, event, &hash, settled);
-        let headers: BTreeMap<_, _> =
-            record.headers.iter().map(|(name, value)| (*name, value)).collect();
-        let value = record.event.as_ref().map(json::readable);
-        let topic = self.settings.topics.name(topic);
-        let line = serde_json::json!({"topic": topic, "key": record.key, "headers": headers, "value": value});
-        writeln!(self.out, "{line}")
-    }
-
-    /// Writes the page.
-    fn finish(mut self) -> std::io::Result<()> {
-        match self.page.take() {
-            Some(page) => writeln!(self.out, "{}", page.finished().to_html().trim_end()),
-            None => Ok(()),
-        }
-    }
-}
-
 /// What one run works with.
 struct RunContext<'a> {
     settings: &'a Settings,
@@ -309,40 +184,6 @@ struct RunContext<'a> {
     writer: Writer<'a>,
     site: &'a Site,
     metrics: &'a Metrics,
-}
-
-/// What became of one app.
-enum Outcome {
-    Unchanged,
-    /// Not opened; its dashboard event was written again with what lists tell now.
-    Described(Published),
-    Published {
-        changes: Published,
-        notices: Vec<String>,
-        coverage: Option<Coverage>,
-    },
-    /// Nothing is published of it, and the user may not open it.
-    NotVisible,
-    Failed(String),
-    Cancelled,
-    /// The run must not go on.
-    Stop(Error),
-}
-
-impl Outcome {
-    /// Tells the app's span.
-    fn record(&self, span: &Span) {
-        let (name, status) = match self {
-            Self::Unchanged => ("unchanged", "OK"),
-            Self::Described(_) => ("described", "OK"),
-            Self::Published { .. } => ("read", "OK"),
-            Self::NotVisible => ("not visible", "OK"),
-            Self::Cancelled => ("cancelled", "OK"),
-            Self::Failed(_) => ("failed", "ERROR"),
-            Self::Stop(_) => ("stop", "ERROR"),
-        };
-        span.record("outcome", name).record("otel.status_code", status);
-    }
 }
 
 impl RunContext<'_> {
@@ -477,186 +318,6 @@ impl RunContext<'_> {
         Ok(())
     }
 
-    /// Reads an app unless nothing moved, and publishes what changed.
-    async fn app(
-        &self,
-        entry: &AppEntry,
-        around: &Surroundings,
-        known: &AppState,
-        mode: Mode,
-        cancel: &CancellationToken,
-    ) -> Outcome {
-        if cancel.is_cancelled() {
-            return Outcome::Cancelled;
-        }
-        if !mode.full
-            && let Some(outcome) = self.without_opening(entry, known).await
-        {
-            return outcome;
-        }
-        let mut app = match app::read(self.settings, self.site, entry, around, cancel).await {
-            Ok(app) => app,
-            Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
-            // It concerns the whole site: every other app would fail with it.
-            Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
-                return Outcome::Stop(error.into());
-            }
-            Err(Failure::App(error))
-                if mode.by_feed
-                    && known.dashboard.is_none()
-                    && matches!(error.class(), Class::Denied | Class::NotFound) =>
-            {
-                return Outcome::NotVisible;
-            }
-            Err(error) => return Outcome::Failed(error_chain(&error)),
-        };
-        app.gaps.described = !entry.described;
-        if app.gaps.any() && known.dashboard.is_some() {
-            let Some(published) = self.writer.published_dashboard(known).await else {
-                return Outcome::Failed(
-                    "parts could not be read, and what is published of them neither".to_owned(),
-                );
-            };
-            changes::carry_over(&mut app.dashboard, published, &app.gaps);
-        }
-        let mut settled = self.settled(entry, known);
-        if app.gaps.passing {
-            settled = settled.unsettled();
-        }
-        let edges = files::edges_of(&app.others);
-        let deletable = self.deletable(&app.gaps);
-        let partly = app.gaps.script || !deletable.lineage;
-        let mut changes = changes::of_app(
-            &self.settings.service,
-            known,
-            Event::Dashboard(Box::new(app.dashboard)),
-            app.others,
-            &settled,
-            deletable,
-        );
-        if app.gaps.script {
-            let edges = self.topics.files().of_script(&entry.id);
-            let records = edges.iter().filter_map(|edge| known.record(edge_key_hash(*edge)));
-            changes.keep(&records.map(|known| known.place).collect());
-        }
-        match self.writer.publish(changes, &settled).await {
-            Ok(changes) => {
-                self.topics.files().replace(&entry.id, edges, partly);
-                let App { notices, coverage, .. } = app;
-                Outcome::Published { changes, notices, coverage }
-            }
-            Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::Failed(error_chain(&error)),
-        }
-    }
-
-    /// What can be done without opening the app; `None` when it has to be opened. It need not be when
-    /// its marker was written for the times that are listed now, by the same extractor with the same
-    /// options.
-    async fn without_opening(&self, entry: &AppEntry, known: &AppState) -> Option<Outcome> {
-        let marker = known.dashboard.as_ref()?;
-        let settled = self.settled(entry, known);
-        if entry.modified_at.is_none() || !settled.is_opened(marker) {
-            return None;
-        }
-        if settled.is_described(marker) {
-            return Some(Outcome::Unchanged);
-        }
-        // What cannot be read again is made again.
-        let mut dashboard = self.writer.published_dashboard(known).await?;
-        dashboard.observed_at = now();
-        listed::describe(&mut dashboard, entry);
-        let event = Event::Dashboard(Box::new(dashboard));
-        let changes = changes::of_described_app(known, event, &settled);
-        Some(match self.writer.publish(changes, &settled).await {
-            Ok(changes) => Outcome::Described(changes),
-            Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::Failed(error_chain(&error)),
-        })
-    }
-
-    fn settled(&self, entry: &AppEntry, known: &AppState) -> Settled {
-        settled(self.fingerprint.clone(), entry, known)
-    }
-
-    fn deletable(&self, gaps: &Gaps) -> Deletable {
-        Deletable {
-            dashboards: self.settings.run.delete_dashboards,
-            charts: self.settings.run.delete_charts && gaps.objects.is_empty(),
-            data_models: self.settings.run.delete_data_models && !gaps.data_model,
-            lineage: !gaps.data_model && gaps.objects.is_empty(),
-        }
-    }
-
-    /// Tombstones for apps that the site's whole list does not have, unless they are too many.
-    async fn delete_vanished(
-        &self,
-        state: &State,
-        apps: &[AppEntry],
-        mode: Mode,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        if !self.settings.run.delete_dashboards {
-            return Ok(());
-        }
-        let present: HashSet<&str> = apps.iter().map(|entry| entry.id.as_str()).collect();
-        let vanished: Vec<&str> = state
-            .apps
-            .iter()
-            .filter(|(id, _)| !present.contains(id.as_ref()))
-            // What the configuration keeps (`markDeleted…: false`) is not gone.
-            .filter(|(id, known)| self.vanished(id, known).is_some())
-            .map(|(id, _)| id.as_ref())
-            .collect();
-        if vanished.is_empty() {
-            return Ok(());
-        }
-        if !report.list_complete {
-            warn!(
-                apps = vanished.len(),
-                "apps are missing, but the site's list was not read whole: nothing is deleted"
-            );
-            return Ok(());
-        }
-        let max_share = self.settings.run.max_deleted_share;
-        if let Some(refusal) = refusal(vanished.len(), state.apps.len(), max_share)
-            && !mode.allow_deletions
-        {
-            warn!(refusal, "deletions refused");
-            report.deletions_refused = Some(refusal);
-            return Ok(());
-        }
-        self.delete(state, vanished.into_iter(), report).await
-    }
-
-    /// Tombstones for apps that are gone.
-    async fn delete(
-        &self,
-        state: &State,
-        ids: impl Iterator<Item = &str>,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        for id in ids {
-            let Some(vanished) = state.apps.get(id).and_then(|known| self.vanished(id, known))
-            else {
-                continue;
-            };
-            let topics = self.writer.delete(vanished).await?;
-            self.topics.files().forget(id);
-            for topic in topics {
-                report.counts(topic).deleted += 1;
-            }
-            report.apps_deleted += 1;
-            self.metrics.progress(report);
-        }
-        Ok(())
-    }
-
-    fn vanished(&self, id: &str, known: &AppState) -> Option<Vanished> {
-        let deletable = self.deletable(&Gaps::default());
-        changes::of_vanished_app(&self.settings.service, id, known, deletable)
-    }
-
     /// Writes the start or the end of the run.
     async fn announce(
         &self,
@@ -701,52 +362,6 @@ fn passing(settings: &Settings, list: AppList, report: &mut Report) -> Vec<AppEn
     apps
 }
 
-/// Why so many deletions are refused; `None` when they are not. One app may always vanish, unless it
-/// was the last: a site that shows nothing any more has hardly been emptied.
-pub(crate) fn refusal(vanished: usize, known: usize, max_share: f64) -> Option<String> {
-    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
-    let share = vanished as f64 / known.max(1) as f64;
-    let is_too_much = share > max_share && (vanished > 1 || vanished == known);
-    is_too_much.then(|| {
-        format!(
-            "{vanished} of {known} published apps are not on the site any more, more than `extractor.maxDeletedShare` ({max_share}) allows; if the user lost access, restore it; if they are really gone, run once with `--allow-deletions`"
-        )
-    })
-}
-
-fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
-    match outcome {
-        Outcome::Unchanged => report.apps_unchanged += 1,
-        Outcome::Cancelled | Outcome::Stop(_) => {}
-        Outcome::NotVisible => {
-            debug!(app = entry.id, "an app of the change feed may not be opened");
-        }
-        Outcome::Described(changes) => {
-            report.apps_described += 1;
-            count_events(report, changes);
-        }
-        Outcome::Failed(reason) => fail(report, entry, reason),
-        Outcome::Published { changes, notices, coverage } => {
-            report.apps_read += 1;
-            report.cover(&entry.id, coverage);
-            report.notice(&entry.id, notices);
-            count_events(report, changes);
-        }
-    }
-}
-
-fn count_events(report: &mut Report, changes: Published) {
-    for topic in changes.upserts {
-        report.counts(topic).published += 1;
-    }
-    for topic in changes.deletes {
-        report.counts(topic).deleted += 1;
-    }
-    for topic in changes.unchanged {
-        report.counts(topic).unchanged += 1;
-    }
-}
-
 fn fail(report: &mut Report, entry: &AppEntry, reason: String) {
     warn!(
         app = entry.id,
@@ -755,29 +370,4 @@ fn fail(report: &mut Report, entry: &AppEntry, reason: String) {
         "could not read an app; what is published of it stays"
     );
     report.fail(Failed { app_id: entry.id.clone(), title: entry.title.clone(), reason });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::refusal;
-
-    #[test]
-    fn deletions_are_refused_beyond_the_share() {
-        let check = |vanished, known, max_share, refused: bool| {
-            let refusal = refusal(vanished, known, max_share);
-            assert_eq!(
-                refusal.is_some(),
-                refused,
-                "{vanished} of {known}, {max_share}: {refusal:?}"
-            );
-        };
-        check(1, 100, 0.5, false);
-        check(50, 100, 0.5, false);
-        check(51, 100, 0.5, true);
-        check(1, 2, 0.3, false);
-        check(1, 1, 0.5, true);
-        check(2, 3, 0.5, true);
-        check(3, 3, 1.0, false);
-        check(5, 100, 0.0, true);
-    }
 }
