@@ -235,7 +235,13 @@ impl Repository {
             let read: Read<T> = self.full(login, entity, Some(&terms.join(" or "))).await?;
             let before = missing.len();
             missing.retain(|id| !read.entries.iter().any(|entry| entry.id() == Some(id.as_str())));
-            all.entries.extend(read.entries);
+            // What was asked for again may come with what is there already.
+            for entry in read.entries {
+                let is_new = |known: &T| entry.id().is_none() || known.id() != entry.id();
+                if all.entries.iter().all(is_new) {
+                    all.entries.push(entry);
+                }
+            }
             all.damaged += read.damaged;
             if missing.len() == before {
                 // They are gone, or the user may not see them.
