@@ -93,10 +93,10 @@ async fn columns_are_followed_from_the_database_to_the_chart() {
         (orders.database.as_deref(), orders.schema.as_deref(), orders.table.as_str()),
         (Some("sales"), Some("dbo"), "Orders")
     );
-    // The file's fields are those whose values its readers take.
+    // The file's fields are those that its readers take, in a condition and for a mapping, too.
     let files = files(&world);
     let orders = &files[ORDERS_QVD];
-    let expected = ["CustomerId", "OrderDate", "OrderId"];
+    let expected = ["CustomerId", "OrderDate", "OrderId", "ShipCountry", "Status"];
     assert_eq!(fields(orders), BTreeSet::from(expected));
     let file = orders.file.as_ref().expect("a file");
     assert_eq!(
@@ -213,7 +213,7 @@ async fn a_file_keeps_what_other_apps_say_and_goes_with_the_last_edge() {
     let after = files(&world);
     assert_eq!(
         fields(&after[ORDERS_QVD]),
-        BTreeSet::from(["BookedAt", "CustomerId", "OrderDate", "OrderId"])
+        BTreeSet::from(["BookedAt", "CustomerId", "OrderDate", "OrderId", "ShipCountry", "Status"])
     );
     assert_eq!(after[CUSTOMERS_QVD].fields, before[CUSTOMERS_QVD].fields);
 
