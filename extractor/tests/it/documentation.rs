@@ -25,6 +25,11 @@ fn overrides() -> Vec<String> {
     certificates.into_iter().chain(variables).collect()
 }
 
+/// What a block that is about something else leaves out.
+fn missing() -> [String; 2] {
+    ["kafka.bootstrapServers=b:1".to_owned(), "source.serviceName=qlik".to_owned()]
+}
+
 #[test]
 fn example_files_load() {
     let mut loaded = 0;
@@ -51,8 +56,7 @@ fn examples_in_the_documentation_load() {
         let text = fs::read_to_string(&page).expect("a page");
         for block in text.split("```yaml\n").skip(1) {
             let block = block.split("```").next().expect("a closed block");
-            let overrides: Vec<_> =
-                overrides().into_iter().chain(["kafka.bootstrapServers=b:1".to_owned()]).collect();
+            let overrides: Vec<_> = overrides().into_iter().chain(missing()).collect();
             config::parse(block, &overrides, Needs::SiteAndKafka)
                 .unwrap_or_else(|problems| panic!("{}: {problems}\n{block}", page.display()));
             loaded += 1;
