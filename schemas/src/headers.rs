@@ -29,7 +29,7 @@ pub const DESCRIBED_HASH: &str = "described-hash";
 /// On tombstones of lineage: `{"from": …, "to": …}`, since a hash cannot be read backwards.
 pub const EDGE: &str = "edge";
 
-/// On edges that a script tells: [`Origin`](crate::event::Origin) by its symbol, so that a reader
+/// On edges that a script tells: [`Origin`] by its symbol, so that a reader
 /// finds them among the many edges of objects without decoding all.
 pub const ORIGIN: &str = "origin";
 
