@@ -40,8 +40,9 @@ pub(crate) async fn errors(setup: Setup) -> Outcome {
 }
 
 pub(crate) async fn unavailable(setup: Setup) -> Outcome {
-    let result = load_with(&setup, vec![status(503, None).after(5).times(10)], &[0]).await;
-    ("10 requests".to_owned(), result)
+    let result = load_with(&setup, vec![status(503, None).after(5).times(5)], &[0]).await;
+    // Each is followed by a longer wait.
+    ("5 requests".to_owned(), result)
 }
 
 pub(crate) async fn page(setup: Setup) -> Outcome {
