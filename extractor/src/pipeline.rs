@@ -7,7 +7,7 @@ mod plan;
 
 use futures::{StreamExt as _, stream};
 use schemas::{
-    Event, Topic,
+    Topic,
     config::Kafka,
     event::{Phase, Run},
 };
@@ -296,9 +296,9 @@ impl RunContext<'_> {
             for change in changes {
                 match change {
                     files::Change::Unchanged => report.counts(Topic::DataModels).unchanged += 1,
-                    files::Change::Write(model, hash) => {
-                        written.push((model.partition_text().to_owned(), Some(hash.clone())));
-                        upserts.push((Event::DataModel(model), hash));
+                    files::Change::Write(event, hash) => {
+                        written.push((event.partition_text().to_owned(), Some(hash.clone())));
+                        upserts.push((event, hash));
                     }
                     files::Change::Gone(key) if self.settings.run.delete_data_models => {
                         let parts = schemas::key::parse(&self.settings.service, &key);

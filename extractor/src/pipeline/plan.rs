@@ -76,8 +76,7 @@ pub async fn plan(
     clock.phase("apps");
     for paths in files.paths().chunks(FILES_AT_ONCE) {
         for change in files.changes(&settings.service, paths, now()) {
-            if let files::Change::Write(model, _) = change {
-                let event = Event::DataModel(model);
+            if let files::Change::Write(event, _) = change {
                 planned.add(&mut clock.report, event, None)?;
             }
         }
