@@ -30,6 +30,7 @@ mod http;
 mod inventory;
 mod legacy_key;
 mod limiter;
+mod list;
 mod login;
 pub mod model;
 mod notification;
@@ -55,11 +56,11 @@ pub use http::RestError;
 pub use login::LoginError;
 pub use notification::Refusal;
 pub use pem::PemError;
-pub use probe::Peer;
+pub use probe::{DataModels, Peer};
 pub use read::{AppError, AppFailure, ReadLimits};
 pub use rpc::EngineError;
 pub use settings::Settings;
-pub use site::{DataModels, Error, Site};
+pub use site::{Error, Site};
 pub use transport::ConnectError;
 
 /// Reads a message of the engine: its result when it is a reply with one. What a session does with
