@@ -18,6 +18,7 @@
 mod expand;
 mod functions;
 mod lex;
+mod names;
 mod parse;
 mod read;
 mod set;
@@ -134,10 +135,11 @@ pub fn fields(expression: &str, context: &Context<'_>) -> Reads {
 #[must_use]
 pub fn dimension_fields(definition: &str, context: &Context<'_>) -> Reads {
     let candidates = [definition, definition.trim()];
-    if let Some(field) = candidates.into_iter().find_map(|it| read::base_field(it, context.names)) {
+    if let Some(field) = candidates.into_iter().find_map(|it| names::base_field(it, context.names))
+    {
         return Reads { fields: vec![field.to_owned()], ..Reads::default() };
     }
-    let definition = read::as_expression(definition, context.names);
+    let definition = names::as_expression(definition, context.names);
     let definition = definition.as_ref();
     let reads = read::read(definition, context, read::Scope::Field);
     if is_unparsed(&reads) && !definition.trim_start().starts_with('=') {
@@ -152,7 +154,7 @@ fn unless_name(reads: Reads, text: &str, context: &Context<'_>) -> Reads {
     let name = text.trim();
     let name = name.strip_prefix('=').unwrap_or(name).trim();
     let is_name = if context.names.is_open {
-        read::could_be_name(name)
+        names::could_be_name(name)
     } else {
         context.names.fields.contains(name)
     };

@@ -253,7 +253,7 @@ fn replace_lone_surrogates(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Value of a `\uXXXX` at `position`.
+/// Value of an escape at `position`: `\u` and four hexadecimal digits.
 fn escaped_unit(bytes: &[u8], position: usize) -> Option<u32> {
     let digits = bytes.get(position..position + 6)?.strip_prefix(b"\\u")?;
     let digits = std::str::from_utf8(digits).ok()?;

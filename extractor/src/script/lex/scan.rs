@@ -314,7 +314,9 @@ mod tests {
             let scanner = Scanner::new(&text);
             let mut at = 0;
             while at < scanner.len() {
-                at = scanner.quoted(at).or_else(|| scanner.dollar(at)).unwrap_or(at + 1);
+                let end = scanner.quoted(at).or_else(|| scanner.dollar(at)).unwrap_or(at + 1);
+                assert!(end > at && end <= scanner.len(), "from {at} to {end}");
+                at = end;
             }
         }
     }
