@@ -106,6 +106,26 @@ pub struct Counts {
     pub superseded: u64,
 }
 
+impl Counts {
+    /// All counts with their names, in the order in which people read them.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 11] {
+        [
+            ("read", self.read),
+            ("created", self.created),
+            ("updated", self.updated),
+            ("unchanged", self.unchanged),
+            ("kept", self.kept),
+            ("deleted", self.deleted),
+            ("unresolved", self.unresolved),
+            ("waiting", self.waiting),
+            ("dead", self.dead),
+            ("skipped", self.skipped),
+            ("superseded", self.superseded),
+        ]
+    }
+}
+
 /// One event of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -161,46 +181,19 @@ impl Report {
     /// For people.
     #[must_use]
     pub fn table(&self) -> String {
-        let columns = [
-            "events",
-            "read",
-            "created",
-            "updated",
-            "unchanged",
-            "kept",
-            "deleted",
-            "unresolved",
-            "waiting",
-            "dead",
-            "skipped",
-        ];
         let mut text = String::new();
-        let mut line = |cells: [String; 11]| {
-            for (index, cell) in cells.iter().enumerate() {
-                // Writing to a string cannot fail.
-                match index {
-                    0 => write!(text, "{cell:<11}").ok(),
-                    _ => write!(text, "{cell:>11}").ok(),
-                };
+        let mut line = |first: &str, cells: [String; 11]| {
+            // Writing to a string cannot fail.
+            write!(text, "{first:<11}").ok();
+            for cell in cells {
+                write!(text, "{cell:>11}").ok();
             }
             text.push('\n');
         };
-        line(columns.map(str::to_owned));
+        line("events", Counts::default().named().map(|(name, _)| name.to_owned()));
         for topic in Topic::STATE {
             let counts = self.events.get(topic.suffix()).copied().unwrap_or_default();
-            line([
-                topic.suffix().to_owned(),
-                counts.read.to_string(),
-                counts.created.to_string(),
-                counts.updated.to_string(),
-                counts.unchanged.to_string(),
-                counts.kept.to_string(),
-                counts.deleted.to_string(),
-                counts.unresolved.to_string(),
-                counts.waiting.to_string(),
-                counts.dead.to_string(),
-                counts.skipped.to_string(),
-            ]);
+            line(topic.suffix(), counts.named().map(|(_, count)| count.to_string()));
         }
         for Entry { topic, key, reason, .. } in &self.dead {
             writeln!(text, "dead: {topic} {key}: {reason}").ok();

@@ -6,7 +6,7 @@ use schemas::Topic;
 use super::{html::Html, metrics::Member, shown};
 use crate::{
     recent::Recent,
-    report::{Entry, Report},
+    report::{Counts, Entry, Report},
 };
 
 /// Seconds until a browser loads the page again.
@@ -88,41 +88,20 @@ fn topics(page: &mut Html, report: &Report) {
         if report.lag.is_empty() { "an unknown number".to_owned() } else { lag.to_string() },
         total.waiting
     ));
-    let head = [
-        "topic",
-        "lag",
-        "read",
-        "created",
-        "updated",
-        "unchanged",
-        "kept",
-        "deleted",
-        "unresolved",
-        "waiting",
-        "dead",
-        "skipped",
-        "superseded",
-    ];
+    let head = beside(["topic", "lag"], Counts::default().named().map(|(name, _)| name));
     let rows = Topic::STATE.map(|topic| {
         let counts = report.events.get(topic.suffix()).copied().unwrap_or_default();
         let lag = report.lag.get(topic.suffix());
-        [
-            topic.suffix().to_owned(),
-            lag.map_or_else(|| "?".to_owned(), u64::to_string),
-            counts.read.to_string(),
-            counts.created.to_string(),
-            counts.updated.to_string(),
-            counts.unchanged.to_string(),
-            counts.kept.to_string(),
-            counts.deleted.to_string(),
-            counts.unresolved.to_string(),
-            counts.waiting.to_string(),
-            counts.dead.to_string(),
-            counts.skipped.to_string(),
-            counts.superseded.to_string(),
-        ]
+        let lag = lag.map_or_else(|| "?".to_owned(), u64::to_string);
+        beside([topic.suffix().to_owned(), lag], counts.named().map(|(_, count)| count.to_string()))
     });
     page.table(head, rows);
+}
+
+/// Two cells and those of the counts.
+fn beside<T: Default>(two: [T; 2], counts: [T; 11]) -> [T; 13] {
+    let mut cells = two.into_iter().chain(counts);
+    std::array::from_fn(|_| cells.next().unwrap_or_default())
 }
 
 fn rounds(page: &mut Html, recent: &Recent) {
@@ -206,7 +185,6 @@ mod tests {
     use super::*;
     use crate::{
         config::parse,
-        report::Counts,
         sink::{Figures, Outcome, Trouble},
     };
 
