@@ -122,7 +122,6 @@ impl<'a> Follower<'a> {
                     return Err(error.into());
                 }
                 Err(error) => {
-                    self.topics = None;
                     failures += 1;
                     let wait = backoff(failures);
                     warn!(
@@ -177,7 +176,24 @@ impl<'a> Follower<'a> {
         let topics = opened.inspect_err(|error| self.metrics.not_begun(error_chain(error)))?;
         clock.phase("state");
         let work = Work::Site(mode, None);
-        let report = pipeline::run_on(
+        let report = self.run_on(topics, work, clock).await?;
+        self.readiness.set(report.exit_code() <= 1);
+        (self.finished)(&report, Kind::Scan);
+        self.retries = Retries::default();
+        let known = self.topics.as_ref().map_or(0, |topics| topics.state.apps.len());
+        self.deletions = Deletions { known, deleted: 0 };
+        Ok(())
+    }
+
+    /// Runs on topics that are open, and takes in at once what was written, so that the next change need
+    /// not wait for it. They stay open when the site failed; after an error of Kafka they are opened anew.
+    async fn run_on(
+        &mut self,
+        mut topics: Topics,
+        work: Work,
+        clock: Clock,
+    ) -> Result<Report, Error> {
+        let result = pipeline::run_on(
             self.settings,
             &topics,
             self.site,
@@ -186,21 +202,12 @@ impl<'a> Follower<'a> {
             self.cancel,
             clock,
         )
-        .await?;
-        self.readiness.set(report.exit_code() <= 1);
-        (self.finished)(&report, Kind::Scan);
-        self.retries = Retries::default();
-        self.keep(topics).await?;
-        let known = self.topics.as_ref().map_or(0, |topics| topics.state.apps.len());
-        self.deletions = Deletions { known, deleted: 0 };
-        Ok(())
-    }
-
-    /// Takes in what was just written, so that the next change need not wait for it.
-    async fn keep(&mut self, mut topics: Topics) -> Result<(), Error> {
-        topics.catch_up().await?;
-        self.topics = Some(topics);
-        Ok(())
+        .await;
+        if !matches!(result, Err(Error::Kafka(_))) {
+            topics.catch_up().await?;
+            self.topics = Some(topics);
+        }
+        result
     }
 
     /// Where the feed stands now; `None` when there is none to follow.
@@ -297,7 +304,6 @@ impl<'a> Follower<'a> {
         match self.changes(batch).await {
             Ok(()) => None,
             Err(error) => {
-                self.topics = None;
                 warn!(error = error_chain(&error), "changes could not be followed");
                 Some(Next::Scan("changes could not be followed"))
             }
@@ -306,9 +312,9 @@ impl<'a> Follower<'a> {
 
     /// Reads the apps that changed, deletes those that are gone.
     async fn changes(&mut self, batch: Batch) -> Result<(), Error> {
-        let Some(topics) = self.topics.take() else { return Ok(()) };
         let ids: Vec<String> = batch.changed.iter().chain(&batch.deleted).cloned().collect();
         let told = self.site.apps_by_id(&ids).await?;
+        let Some(topics) = self.topics.take() else { return Ok(()) };
         let mut work = Changed::default();
         for entry in told {
             // An app that is told of is there, whatever was said before.
@@ -338,22 +344,13 @@ impl<'a> Follower<'a> {
             return Ok(());
         }
         let clock = Clock::start(self.settings, self.site);
-        let report = pipeline::run_on(
-            self.settings,
-            &topics,
-            self.site,
-            Work::Changed(work),
-            self.metrics,
-            self.cancel,
-            clock,
-        )
-        .await?;
+        let report = self.run_on(topics, Work::Changed(work), clock).await?;
         self.deletions.deleted += report.apps_deleted;
         let failed: Vec<&str> =
             report.apps_failed.iter().map(|failed| failed.app_id.as_str()).collect();
         self.retries.note(&ids, &failed, Instant::now());
         (self.finished)(&report, Kind::Changes);
-        self.keep(topics).await
+        Ok(())
     }
 
     /// Takes deletions out of `work` that are too many since the last scan.

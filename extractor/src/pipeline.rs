@@ -5,6 +5,8 @@ mod deletions;
 mod outcome;
 mod plan;
 
+use std::sync::Arc;
+
 use futures::{StreamExt as _, stream};
 use schemas::{
     Topic,
@@ -18,6 +20,7 @@ use crate::{
     app::{self, VERSION},
     config::Settings,
     error_chain, files, kafka,
+    map::AppNames,
     progress::{Clock, Progress},
     qlik::{
         self, AppError, Site,
@@ -200,8 +203,9 @@ impl RunContext<'_> {
             None => self.site.apps().await,
         };
         let apps = passing(self.settings, listed?, &mut clock.report);
-        let around = Surroundings::of(&apps, None);
-        self.topics.remember_names(&around.names);
+        let names = Arc::new(names(&apps));
+        self.topics.set_names(names.clone());
+        let around = Surroundings::of(names);
         clock.phase("list");
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
         self.each(&apps, &around, state, mode, cancel, clock).await?;
@@ -229,7 +233,7 @@ impl RunContext<'_> {
         clock.report.apps_seen = apps.len();
         clock.report.deletions_refused = refused;
         // A script may name an app that has not changed.
-        let around = Surroundings::of(&apps, Some(self.topics.names()));
+        let around = Surroundings::of(self.topics.add_names(&apps));
         let mode = Mode { by_feed: true, ..Mode::default() };
         self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");
@@ -345,6 +349,11 @@ impl RunContext<'_> {
         };
         self.writer.announce(run).await
     }
+}
+
+/// What scripts may call these apps.
+fn names(apps: &[AppEntry]) -> AppNames {
+    AppNames::new(apps.iter().map(|app| (app.id.as_str(), app.title.as_str())))
 }
 
 /// Apps that the filters let through.

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
     /// The apps that `BINARY` may mean.
-    pub(crate) names: AppNames,
+    pub(crate) names: Arc<AppNames>,
     /// The site's data connections, in the shape of `GetConnections`; asked for with the first script.
     connections: OnceCell<Arc<[Value]>>,
 }
@@ -38,10 +38,8 @@ pub(crate) struct Analysis {
 const MAX_MODEL_TEXT: usize = 8 << 20;
 
 impl Surroundings {
-    /// With these apps, and those that are known already.
-    pub(crate) fn of(apps: &[AppEntry], known: Option<AppNames>) -> Self {
-        let mut names = known.unwrap_or_default();
-        apps.iter().for_each(|app| names.add(&app.id, &app.title));
+    /// With these apps.
+    pub(crate) fn of(names: Arc<AppNames>) -> Self {
         Self { names, connections: OnceCell::new() }
     }
 

@@ -1,6 +1,6 @@
 //! The topics as one process uses them: what they hold, and the way to write to them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schemas::config::Kafka;
 
@@ -9,6 +9,7 @@ use crate::{
     files::Book,
     kafka::{self, Decoder, Partitions, Publisher, Rereader},
     map::AppNames,
+    qlik::model::AppEntry,
     state::State,
 };
 
@@ -21,8 +22,8 @@ pub(crate) struct Topics {
     pub(crate) decoder: Decoder,
     /// What all apps say of data files. Locked for moments only.
     files: Mutex<Book>,
-    /// The apps of the last look at the whole site.
-    names: Mutex<AppNames>,
+    /// The apps of the last look at the whole site, and those that the feed told of since.
+    names: Mutex<Arc<AppNames>>,
     kafka: Kafka,
     partitions: Partitions,
     service: String,
@@ -68,12 +69,16 @@ impl Topics {
     }
 
     /// What scripts may call the apps of the site, as it was looked at last.
-    pub(crate) fn names(&self) -> AppNames {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn set_names(&self, names: Arc<AppNames>) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
-    pub(crate) fn remember_names(&self, names: &AppNames) {
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names.clone();
+    /// The same with these apps, which are new or have another title.
+    pub(crate) fn add_names(&self, apps: &[AppEntry]) -> Arc<AppNames> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let added = Arc::make_mut(&mut names);
+        apps.iter().for_each(|app| added.add(&app.id, &app.title));
+        names.clone()
     }
 }
 

@@ -1,12 +1,12 @@
 //! `plan`: what a full run would publish, without publishing it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt as _, stream};
 use schemas::{Event, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, FILES_AT_ONCE, fail, passing};
+use super::{Error, FILES_AT_ONCE, fail, names, passing};
 use crate::{
     app::{self, Failure},
     changes::Settled,
@@ -36,7 +36,7 @@ pub async fn plan(
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
     let apps = passing(settings, site.apps().await?, &mut clock.report);
-    let around = &Surroundings::of(&apps, None);
+    let around = &Surroundings::of(Arc::new(names(&apps)));
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
         .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
