@@ -103,7 +103,7 @@ impl ClientContext for LastWords {
             // `[thrd:…]: ` comes first.
             self.remember(message.split_once("]: ").map_or(message, |(_, message)| message));
         } else {
-            DefaultClientContext.log(level, facility, message);
+            log_line(level, facility, message);
         }
     }
 
@@ -119,3 +119,21 @@ impl ClientContext for LastWords {
 }
 
 impl ConsumerContext for LastWords {}
+
+/// Logs of a producer.
+pub(super) struct ProducerLog;
+
+impl ClientContext for ProducerLog {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+}
+
+/// A log line of librdkafka. `kafka.properties` are for every client: that one of consumers means nothing
+/// to a producer is nobody's mistake.
+fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match facility {
+        "CONFWARN" => debug!(target: "librdkafka", facility, "{message}"),
+        _ => DefaultClientContext.log(level, facility, message),
+    }
+}

@@ -21,7 +21,10 @@ use schemas::{
 };
 use tracing::{info, warn};
 
-use super::{Error, Partitions, client::client_config};
+use super::{
+    Error, Partitions,
+    client::{ProducerLog, client_config},
+};
 use crate::error_chain;
 
 /// Records of one call that are waited for at a time. librdkafka batches them; more would only
@@ -50,7 +53,7 @@ pub struct Record {
 /// Writes records, idempotently and with the confirmation of all replicas. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    producer: FutureProducer,
+    producer: FutureProducer<ProducerLog>,
     topics: TopicNames,
     partitions: Arc<Partitions>,
     writers: Arc<HashMap<Topic, WriterId>>,
@@ -95,7 +98,7 @@ impl Publisher {
                 config.set(name, value);
             }
         }
-        let producer = config.create().map_err(Error::client)?;
+        let producer = config.create_with_context(ProducerLog).map_err(Error::client)?;
         let writers = Arc::new(writers(kafka).await?);
         let partitions = Arc::new(partitions);
         Ok(Self { producer, topics: kafka.topics.clone(), partitions, writers, guard: None })

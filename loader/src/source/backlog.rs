@@ -6,7 +6,7 @@
 //! keys of a backlog are read before it is applied.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     pin::Pin,
     sync::{
         Arc,
@@ -20,7 +20,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
 };
-use schemas::{TopicNames, config::Kafka};
+use schemas::{Topic, TopicNames, config::Kafka};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -149,6 +149,11 @@ fn read(
         .set("fetch.queue.backoff.ms", FETCH_WAIT_MS);
     let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::default())?;
     let consumer = Arc::new(consumer);
+    // A client that does not know a topic looks for it a second after it was given its partitions.
+    let topics: BTreeSet<Topic> = spans.keys().map(|at| at.topic).collect();
+    for topic in topics {
+        consumer.fetch_metadata(Some(&kafka.topics.name(topic)), ASK)?;
+    }
     let spans: Vec<_> = spans.into_iter().collect();
     let mut superseded = Superseded::default();
     for group in spans.chunks(AT_A_TIME) {
