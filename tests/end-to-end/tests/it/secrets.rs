@@ -44,10 +44,14 @@ impl Written {
 
 /// Runs a stage at debug level and keeps what it wrote and what other users of the machine see of it.
 async fn run(world: &World, written: &mut Written, stage: &str, args: &[&str]) -> stage::Ended {
-    let child = stage::start(stage, &world.config, &[&["--log-level", "debug"], args].concat());
-    let pid = child.id().expect("it runs");
-    // Gone already when the process ended at once.
-    let seen = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut child = stage::start(stage, &world.config, &[&["--log-level", "debug"], args].concat());
+    let file = format!("/proc/{}/cmdline", child.id().expect("it runs"));
+    // Empty for a moment after the start of a process, and again when it ended.
+    let mut seen = Vec::new();
+    while seen.is_empty() && child.try_wait().expect("its state").is_none() {
+        seen = fs::read(&file).unwrap_or_default();
+        tokio::task::yield_now().await;
+    }
     let ended = stage::finish(child).await;
     let place = format!("{stage} {}", args.join(" "));
     written.add(format!("{place}: command line"), seen);
