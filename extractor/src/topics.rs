@@ -35,9 +35,11 @@ impl Topics {
         let partitions = kafka::ensure(kafka).await?;
         let service = settings.service.clone();
         let nothing = (State::default(), Book::default());
-        let (state, files) = read(kafka, &partitions, &service, nothing).await?;
-        let mut publisher =
-            Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout).await?;
+        // The producer needs half a second until it may write; the topics are read meanwhile.
+        let publisher = Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout);
+        let (publisher, read) =
+            tokio::join!(publisher, read(kafka, &partitions, &service, nothing));
+        let (mut publisher, (state, files)) = (publisher?, read?);
         if let Some(limit) = settings.run.max_partition_bytes {
             publisher = publisher.guarded(limit, state.bytes.clone());
         }
