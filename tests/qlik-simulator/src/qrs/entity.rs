@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::filter::Filter;
 use crate::bundle::{Connection, Person, derived_id};
 use crate::content::text_at;
 use crate::engine::{ENGINE_VERSION, NULL_DATE};
+
 use crate::site::{App, Site, service_account};
 
 const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
@@ -53,9 +55,27 @@ impl Entity {
         }
     }
 
-    /// Every record, in full, built one after the other.
-    pub(super) fn records(self, site: &Arc<Site>) -> Box<dyn Iterator<Item = Value>> {
-        let apps = site.apps().into_iter();
+    /// The records that a filter lets through, in full, built one after the other.
+    pub(super) fn records<'f>(
+        self,
+        site: &Arc<Site>,
+        filter: &'f Filter,
+    ) -> Box<dyn Iterator<Item = Value> + 'f> {
+        // A large site is asked for one app again and again.
+        let wanted = match self {
+            Self::App => filter.required("id"),
+            Self::ReloadTask => filter.required("app.id"),
+            _ => None,
+        };
+        let apps = match wanted {
+            Some(id) => site.app(id).into_iter().collect(),
+            None => site.apps(),
+        };
+        Box::new(self.of(site, apps).filter(|record| filter.matches(record)))
+    }
+
+    fn of(self, site: &Arc<Site>, apps: Vec<Arc<App>>) -> Box<dyn Iterator<Item = Value>> {
+        let apps = apps.into_iter();
         match self {
             Self::App => Box::new(apps.map(|app| self::app(&app))),
             Self::AppObject => Box::new(apps.flat_map(|app| app_objects(&app))),

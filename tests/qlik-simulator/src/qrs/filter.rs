@@ -67,12 +67,22 @@ impl Filter {
         }
     }
 
+    /// Matches everything.
+    pub(super) fn all() -> Self {
+        Self(None)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
     pub(super) fn matches(&self, record: &Value) -> bool {
         self.0.as_ref().is_none_or(|expression| expression.matches(record))
+    }
+
+    /// The text that a path must equal in whatever matches, when there is one.
+    pub(super) fn required(&self, path: &str) -> Option<&str> {
+        self.0.as_ref()?.required(path)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -195,6 +205,16 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
 }
 
 impl Expression {
+    fn required(&self, path: &str) -> Option<&str> {
+        match self {
+            Self::And(all) => all.iter().find_map(|one| one.required(path)),
+            Self::Or(_) => None,
+            Self::Compare(compared, operator, value) => {
+                (compared == path && *operator == Operator::Eq).then(|| value.as_str())?
+            }
+        }
+    }
+
     fn matches(&self, record: &Value) -> bool {
         match self {
             Self::And(parts) => parts.iter().all(|part| part.matches(record)),
@@ -310,5 +330,18 @@ mod tests {
         }
         let deep = format!("{}a eq 1{}", "(".repeat(500), ")".repeat(500));
         assert_eq!(Filter::parse(&deep), None);
+    }
+
+    #[test]
+    fn an_equality_that_must_hold_is_found() {
+        let check = |text: &str, expected: Option<&str>| {
+            let filter = Filter::parse(text).expect("a filter");
+            assert_eq!(filter.required("app.id"), expected, "{text}");
+        };
+        check("app.id eq 'b4f9'", Some("b4f9"));
+        check("enabled eq true and app.id eq 'b4f9'", Some("b4f9"));
+        check("enabled eq true or app.id eq 'b4f9'", None);
+        check("app.id ne 'b4f9'", None);
+        check("app.name eq 'b4f9'", None);
     }
 }

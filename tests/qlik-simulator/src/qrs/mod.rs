@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::bundle::derived_id;
 use crate::http::{self, header_text};
 use crate::settings::Qrs;
-use crate::site::{ChangeKind, Site};
+use crate::site::{App, ChangeKind, Site};
 use entity::Entity;
 use filter::Filter;
 
@@ -48,10 +48,12 @@ pub(crate) async fn handle(site: &Arc<Site>, path: &str, request: Request<Body>)
             Ok(filter) => count(site, entity, &filter),
             Err(error) => error.reply(),
         },
-        Route::One(entity, id) => match entity.records(site).find(|record| has_id(record, &id)) {
-            Some(record) => http::json(StatusCode::OK, &record),
-            None => http::empty(StatusCode::NOT_FOUND),
-        },
+        Route::One(entity, id) => {
+            match entity.records(site, &Filter::all()).find(|record| has_id(record, &id)) {
+                Some(record) => http::json(StatusCode::OK, &record),
+                None => http::empty(StatusCode::NOT_FOUND),
+            }
+        }
         Route::Table(entity) => table::answer(site, entity, &query, &body),
         Route::Changes => changes(site, &query),
         Route::ScriptLogReference(task) => script_log_reference(site, &task, &query),
@@ -151,7 +153,7 @@ fn list(
         Err(error) => return error.reply(),
     };
     let limit = site.behaviour().max_record_limit;
-    let matching = entity.records(site).filter(|record| filter.matches(record));
+    let matching = entity.records(site, &filter);
     // `skip` and `take` have no effect here; the limit of the server has.
     let records: Vec<Value> = match query.get("orderby") {
         None => matching.take(limit).collect(),
@@ -178,7 +180,7 @@ fn list(
 fn count(site: &Arc<Site>, entity: Entity, filter: &Filter) -> Response<Body> {
     let number = match (entity, filter.is_empty()) {
         (Entity::App, true) => site.apps().len(),
-        _ => entity.records(site).filter(|record| filter.matches(record)).count(),
+        _ => entity.records(site, filter).count(),
     };
     let value =
         if site.behaviour().count_as_integer { json!(number) } else { json!({"value": number}) };
@@ -217,8 +219,7 @@ fn script_log_reference(
     task: &str,
     query: &HashMap<String, String>,
 ) -> Response<Body> {
-    let app = site.apps().into_iter().find(|app| entity::task_id(app) == task);
-    let Some(app) = app.filter(|app| app.keys.script_log.is_some()) else {
+    let Some(app) = apps_with_log(site).find(|app| entity::task_id(app) == task) else {
         return http::empty(StatusCode::NOT_FOUND);
     };
     let reference = derived_id("script log", &app.id);
@@ -236,7 +237,7 @@ fn script_log_reference(
 
 /// The log itself: not ready at the first request.
 fn script_log(site: &Arc<Site>, reference: &str) -> Response<Body> {
-    let app = site.apps().into_iter().find(|app| derived_id("script log", &app.id) == reference);
+    let app = apps_with_log(site).find(|app| derived_id("script log", &app.id) == reference);
     let log = app.and_then(|app| app.keys.script_log.clone());
     let Some(log) = log.filter(|_| site.script_log_is_ready(reference)) else {
         return http::empty(StatusCode::NOT_FOUND);
@@ -244,6 +245,10 @@ fn script_log(site: &Arc<Site>, reference: &str) -> Response<Body> {
     // UTF-8 with a byte order mark and Windows line ends.
     let text = log.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\n', "\r\n");
     http::with_type(StatusCode::OK, "text/plain", format!("\u{feff}{text}"))
+}
+
+fn apps_with_log(site: &Site) -> impl Iterator<Item = Arc<App>> {
+    site.apps().into_iter().filter(|app| app.keys.script_log.is_some())
 }
 
 fn has_id(record: &Value, id: &str) -> bool {

@@ -85,8 +85,7 @@ fn page(
             return page.map(|(_, app)| entity::app(app)).collect();
         }
     }
-    let mut records: Vec<Value> =
-        entity.records(site).filter(|record| filter.matches(record)).collect();
+    let mut records: Vec<Value> = entity.records(site, filter).collect();
     sort(&mut records, order.column, order.descending);
     records.into_iter().skip(skip).take(take).collect()
 }
