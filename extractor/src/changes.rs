@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use schemas::{Event, Topic, event::Dashboard, key};
 
-use crate::state::{AppState, Known, Marker, Place, key_hash, parse_hash};
+use crate::state::{AppState, Known, Marker, Place, key_hash, parse_hash, short_hash};
 
 /// Changes of one app. Everything else is confirmed before the dashboard event is written.
 #[derive(Debug, Default)]
@@ -177,7 +177,7 @@ pub fn of_app(
             continue;
         }
         let hash = event.content_hash();
-        if known.record(id).is_some_and(|known| known.hash == parse_hash(&hash)) {
+        if known.record(id).is_some_and(|known| known.hash == short_hash(parse_hash(&hash))) {
             changes.unchanged.push(topic);
         } else {
             changes.upserts.push((event, hash));
@@ -286,7 +286,7 @@ mod tests {
             let key = event.key();
             let rest = key::parse("s", &key).expect("key").rest;
             app.insert(Known {
-                hash: parse_hash(&event.content_hash()),
+                hash: short_hash(parse_hash(&event.content_hash())),
                 key: key_hash(event.topic(), rest),
                 place: Place::new(event.topic(), 0, offset),
             });

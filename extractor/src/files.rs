@@ -7,6 +7,7 @@
 //!
 //! Texts are held once; an edge costs some tens of bytes and four for each of its columns.
 
+mod edges;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use schemas::{
 
 pub(crate) use self::said::{Edges, edges_of};
 use self::{
+    edges::{AppEdges, Said},
     said::{FileSaid, edge, said},
     texts::Texts,
 };
@@ -31,22 +33,13 @@ use crate::{kafka::Stored, script::format_of, state::parse_hash};
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     texts: Texts,
-    /// By app id, then by the edge's hash. Edges that speak of no file are there too: these are the
-    /// edges that only a script can take back.
-    edges: HashMap<Box<str>, HashMap<u128, Box<[Said]>>>,
+    /// By app id. Edges that speak of no file are there too: these are the edges that only a script can
+    /// take back.
+    edges: HashMap<Box<str>, AppEdges>,
     /// Content hash of each published record, by path.
     published: HashMap<u32, u128>,
     /// Paths of which something was said, taken back or published since their records were compared.
     touched: HashSet<u32>,
-}
-
-/// What one edge says of one file. Texts are indices into [`Texts`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Said {
-    path: u32,
-    connection: Option<u32>,
-    format: Option<u32>,
-    fields: Box<[u32]>,
 }
 
 /// What becomes of a file's record.
@@ -102,12 +95,12 @@ impl Book {
     /// An app is gone with all its edges.
     pub(crate) fn forget(&mut self, app_id: &str) {
         let edges = self.edges.remove(app_id).unwrap_or_default();
-        self.touched.extend(edges.values().flatten().map(|said| said.path));
+        self.touched.extend(edges.said().map(|said| said.path));
     }
 
     /// Hashes of the published edges of an app that were told by its script.
     pub(crate) fn of_script(&self, app_id: &str) -> Vec<u128> {
-        self.edges.get(app_id).map_or_else(Vec::new, |edges| edges.keys().copied().collect())
+        self.edges.get(app_id).map_or_else(Vec::new, |edges| edges.hashes().collect())
     }
 
     /// Every path whose record has to be compared, in order: those of which something is new since the
@@ -128,7 +121,7 @@ impl Book {
         let indices: Vec<u32> = paths.iter().filter_map(|path| self.texts.find(path)).collect();
         let mut merged: HashMap<u32, Merged<'_>> =
             indices.iter().map(|index| (*index, Merged::default())).collect();
-        for said in self.edges.values().flat_map(HashMap::values).flatten() {
+        for said in self.edges.values().flat_map(AppEdges::said) {
             let Some(file) = merged.get_mut(&said.path) else { continue };
             file.edges += 1;
             file.fields.extend(said.fields.iter().map(|field| self.texts.get(*field)));
@@ -172,26 +165,31 @@ impl Book {
 
     fn insert(&mut self, app_id: &str, hash: u128, said: Vec<FileSaid>) {
         let texts = &mut self.texts;
-        let said: Box<[Said]> = said
-            .into_iter()
-            .map(|said| Said {
+        let fields: Vec<Vec<u32>> = said
+            .iter()
+            .map(|said| said.fields.iter().map(|field| texts.index(field)).collect())
+            .collect();
+        let said: Vec<Said<'_>> = said
+            .iter()
+            .zip(&fields)
+            .map(|(said, fields)| Said {
                 path: texts.index(&said.path),
                 connection: said.connection.as_deref().map(|text| texts.index(text)),
                 format: said.format.as_deref().map(|text| texts.index(text)),
-                fields: said.fields.iter().map(|field| texts.index(field)).collect(),
+                fields,
             })
             .collect();
         self.touched.extend(said.iter().map(|said| said.path));
         if !self.edges.contains_key(app_id) {
-            self.edges.insert(app_id.into(), HashMap::new());
+            self.edges.insert(app_id.into(), AppEdges::default());
         }
-        let before = self.edges.get_mut(app_id).and_then(|edges| edges.insert(hash, said));
-        self.touched.extend(before.iter().flatten().map(|said| said.path));
+        let before = self.edges.get_mut(app_id).map(|edges| edges.insert(hash, &said));
+        self.touched.extend(before.into_iter().flatten());
     }
 
     fn remove(&mut self, app_id: &str, hash: u128) {
         let Some(edges) = self.edges.get_mut(app_id) else { return };
-        self.touched.extend(edges.remove(&hash).iter().flatten().map(|said| said.path));
+        self.touched.extend(edges.remove(hash));
         if edges.is_empty() {
             self.edges.remove(app_id);
         }

@@ -65,11 +65,12 @@ pub fn read_state(
     ends: &HashMap<(Topic, i32), i64>,
     mut visit: impl FnMut(Stored<'_>),
 ) -> Result<(), Error> {
-    // Keys and headers are kept, values are not: little is to lie ready at a time.
+    // Keys and headers are kept, values are not: little is to lie ready at a time. What is fetched at
+    // once lies there unpacked, which is up to ten times as much.
     let bounds = [
-        ("queued.max.messages.kbytes", "4096"),
-        ("fetch.message.max.bytes", "262144"),
-        ("fetch.max.bytes", "4194304"),
+        ("queued.max.messages.kbytes", "2048"),
+        ("fetch.message.max.bytes", "65536"),
+        ("fetch.max.bytes", "1048576"),
     ];
     let consumer = consumer(kafka, &bounds)?;
     for topic in Topic::STATE {
