@@ -14,7 +14,7 @@ use crate::{
     map::{self, Coverage},
     qlik::{
         AppError, ReadLimits, Site,
-        model::{AppContent, AppEntry, DataModelSource},
+        model::{AppContent, AppEntry, DataModelSource, KnownTables},
     },
     records::now,
     scripts::{self, Surroundings},
@@ -44,17 +44,18 @@ pub(crate) enum Failure {
     DataModel(String),
 }
 
-/// Reads an app; the error is why it could not be.
+/// Reads an app, of which the data model may be known; the error is why it could not be.
 pub(crate) async fn read(
     settings: &Settings,
     site: &Site,
     entry: &AppEntry,
+    known: Option<KnownTables>,
     around: &Surroundings,
     cancel: &CancellationToken,
 ) -> Result<App, Failure> {
     debug!(app = entry.id, title = entry.title, "reading an app");
     let limits = ReadLimits { deadline: settings.run.app_deadline, cancel: cancel.clone() };
-    let content = site.read_app(entry, &limits).await?;
+    let content = site.read_app_again(entry, &limits, known).await?;
     if let DataModelSource::Unreadable { reason, transient: true } = &content.data_model {
         // Without its fields nothing can be told of what charts read, and next time it may be there.
         return Err(Failure::DataModel(reason.clone()));

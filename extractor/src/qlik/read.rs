@@ -17,7 +17,7 @@ use super::crawl::{CrawlError, crawl};
 use super::data_model::{self, Metadata, Tables};
 use super::engine::{Engine, Mode};
 use super::inventory;
-use super::model::{AppContent, AppEntry, DataModelSource};
+use super::model::{AppContent, AppEntry, DataModelSource, KnownTables};
 use super::progress::Progress;
 use super::rpc::EngineError;
 use super::settings::name;
@@ -31,6 +31,8 @@ const RESUMES: u32 = 1;
 const REFUSALS: u32 = 5;
 /// Waits before trying a site in trouble again, in units of the setting.
 const WAITS: [u32; 2] = [1, 4];
+/// Milliseconds by which a list and the app itself may tell the same reload apart.
+const SAME_RELOAD: u64 = 1000;
 
 /// Bounds on reading one app.
 #[derive(Clone, Debug)]
@@ -125,24 +127,33 @@ pub(super) async fn read_app(
     site: &Inner,
     app: &AppEntry,
     limits: &ReadLimits,
+    known: Option<KnownTables>,
 ) -> Result<AppContent, AppError> {
     let result = tokio::select! {
         biased;
         () = limits.cancel.cancelled() => Err(AppFailure::Cancelled),
-        result = read(site, app, limits.deadline) => result,
+        result = read(site, app, limits.deadline, known) => result,
     };
     result.map_err(|failure| AppError { id: app.id.clone(), title: app.title.clone(), failure })
 }
 
-async fn read(site: &Inner, app: &AppEntry, deadline: Duration) -> Result<AppContent, AppFailure> {
+async fn read(
+    site: &Inner,
+    app: &AppEntry,
+    deadline: Duration,
+    known: Option<KnownTables>,
+) -> Result<AppContent, AppFailure> {
     let mut clock = Clock { total: deadline, spent: Duration::ZERO };
     let progress = read_objects(site, app, &mut clock).await?;
-    let reloaded = app.last_reload_at.is_some()
-        || inventory::time(progress.last_reload_time()).is_some()
-        || progress.has_data();
+    let reloaded_at = inventory::time(progress.last_reload_time()).or(app.last_reload_at);
+    let reloaded = reloaded_at.is_some() || progress.has_data();
     let mut content = progress.finish()?;
     if reloaded {
-        content.data_model = read_data_model(site, app, &mut clock).await;
+        // It may have been reloaded since the list was read.
+        let known = known.filter(|known| {
+            reloaded_at.is_some_and(|time| time.abs_diff(known.reloaded_at) < SAME_RELOAD)
+        });
+        content.data_model = read_data_model(site, app, known, &mut clock).await;
         if let DataModelSource::Unreadable { reason, .. } = &content.data_model {
             content.notices.push(format!("the data model could not be read: {reason}"));
         }
@@ -214,7 +225,12 @@ async fn objects_once(
     Ok(result?)
 }
 
-async fn read_data_model(site: &Inner, app: &AppEntry, clock: &mut Clock) -> DataModelSource {
+async fn read_data_model(
+    site: &Inner,
+    app: &AppEntry,
+    known: Option<KnownTables>,
+    clock: &mut Clock,
+) -> DataModelSource {
     let mut waits = WAITS.iter().map(|wait| site.settings.timeouts.retry.saturating_mul(*wait));
     loop {
         let error = match site.metadata.read(&site.login, &app.id).await {
@@ -235,6 +251,9 @@ async fn read_data_model(site: &Inner, app: &AppEntry, clock: &mut Clock) -> Dat
             }
             _ => break,
         }
+    }
+    if let Some(known) = known {
+        return DataModelSource::TablesAndKeys(known.reply);
     }
     match read_tables(site, app, clock).await {
         Ok(model) => DataModelSource::TablesAndKeys(model),

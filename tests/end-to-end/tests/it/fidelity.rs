@@ -400,3 +400,21 @@ async fn data_models_without_rest() {
     assert_eq!(engine.events.keys().collect::<Vec<_>>(), rest.events.keys().collect::<Vec<_>>());
     assert!(site.running.stats().all_opens().with_data > 0);
 }
+
+/// Apps that are read at the same time share what the first of them found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_asked_once_whether_it_has_data_models_by_rest() {
+    let site = Site::with_sample_apps().await;
+    behave(&site, |behaviour| behaviour.latencies.http_ms = 100);
+    for (rest, requests) in [(Rest::CannotGet, 2), (Rest::Present, site::sample_apps().len())] {
+        behave(&site, |behaviour| behaviour.rest = rest);
+        site.running.control().reset_stats();
+        let plan = site.plan().await;
+        let stats = site.running.stats().http_requests;
+        let asked = stats.iter().filter(|(route, _)| route.ends_with("data/metadata"));
+        let asked: u64 = asked.map(|(_, count)| count).sum();
+        assert!(usize::try_from(asked).is_ok_and(|asked| asked <= requests), "{stats:?}");
+        let said = plan.stderr.matches("data models by REST").count();
+        assert_eq!(said, 1, "{}", plan.stderr);
+    }
+}
