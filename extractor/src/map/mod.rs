@@ -47,8 +47,8 @@ pub(crate) use self::dashboard::{
     listed_custom_properties, listed_owner, listed_project, listed_tags,
 };
 pub(crate) use self::script::ANY_COLUMN;
-pub(crate) use self::tables::known_reply;
 pub use self::script::{AppNames, Coverage, FoundApp, OpenReference, Script, add_script};
+pub(crate) use self::tables::known_reply;
 use self::{
     chart::Use,
     library::Library,

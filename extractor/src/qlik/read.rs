@@ -167,7 +167,12 @@ async fn read(
 /// What a tenant tells of the last reload; without it the app is complete all the same.
 async fn read_reload(site: &Inner, tenant: &Tenant, app: &str, content: &mut AppContent) {
     match tenant.last_reload(&site.login, app).await {
-        Ok(reload) => content.reload = reload.unwrap_or_default(),
+        Ok(reload) => {
+            content.reload = reload.success;
+            content.notices.extend(reload.failed_at.map(|time| {
+                format!("its last reload, which ended at {time}, failed; its data is older")
+            }));
+        }
         Err(error) if matches!(error.class(), Class::Denied | Class::Missing) => {}
         Err(error) => content
             .notices

@@ -67,6 +67,8 @@ pub struct SiteKeys {
     pub publish_time: Option<String>,
     /// When it was last reloaded (ISO); default `app.qLastReloadTime`.
     pub last_reload_time: Option<String>,
+    /// On Qlik Cloud: when a reload after the last one that succeeded failed (ISO).
+    pub failed_reload_time: Option<String>,
     /// Size of the app file in bytes; default from `data_metadata.static_byte_size`.
     pub file_size: Option<u64>,
     /// Data connections; the site has those of all its apps together.
