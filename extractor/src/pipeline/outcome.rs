@@ -16,7 +16,7 @@ use crate::{
         model::{AppEntry, KnownTables},
     },
     records::now,
-    report::Report,
+    report::{CrossCheck, Report},
     scripts::Surroundings,
     state::{AppState, State, edge_key_hash, parse_hash},
     writer::Published,
@@ -31,6 +31,7 @@ pub(super) enum Outcome {
         changes: Published,
         notices: Vec<String>,
         coverage: Option<Coverage>,
+        checked: CrossCheck,
     },
     /// Nothing is published of it, and the user may not open it.
     NotVisible,
@@ -132,8 +133,8 @@ impl RunContext<'_> {
         match self.writer.publish(changes, &settled).await {
             Ok(changes) => {
                 self.topics.files().replace(&entry.id, edges, partly);
-                let App { notices, coverage, .. } = app;
-                Outcome::Published { changes, notices, coverage }
+                let App { notices, coverage, checked, .. } = app;
+                Outcome::Published { changes, notices, coverage, checked }
             }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
             Err(error) => Outcome::Failed(error_chain(&error)),
@@ -214,7 +215,8 @@ pub(super) fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
             count_events(report, changes);
         }
         Outcome::Failed(reason) => fail(report, entry, reason),
-        Outcome::Published { changes, notices, coverage } => {
+        Outcome::Published { changes, notices, coverage, checked } => {
+            report.expressions.add(checked);
             report.apps_read += 1;
             report.cover(&entry.id, coverage);
             report.notice(&entry.id, notices);

@@ -50,6 +50,7 @@ pub async fn plan(
             Ok(app) => {
                 clock.report.apps_read += 1;
                 clock.report.notice(&entry.id, app.notices);
+                clock.report.expressions.add(app.checked);
                 clock.report.cover(&entry.id, app.coverage);
                 files.replace(&entry.id, files::edges_of(&app.others), false);
                 let dashboard = Event::Dashboard(Box::new(app.dashboard));

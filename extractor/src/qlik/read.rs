@@ -320,6 +320,57 @@ async fn tables_once(site: &Inner, app: &AppEntry) -> Result<Tables, AppFailure>
     Ok(result?)
 }
 
+/// Asks the engine which fields expressions read. Once: it is a cross-check that may be left out.
+pub(super) async fn fields_of_expressions(
+    site: &Inner,
+    app: &AppEntry,
+    expressions: &[String],
+    limits: &ReadLimits,
+) -> Result<Vec<Option<Vec<String>>>, AppError> {
+    let mut clock = Clock { total: limits.deadline, spent: Duration::ZERO };
+    let ask = async {
+        // Data first: who holds a session never waits for data.
+        let _place = site.with_data.acquire().await.map_err(|_| AppFailure::Cancelled)?;
+        let permit = site.limiter.acquire().await;
+        let result = clock.run(fields_once(site, app, expressions)).await;
+        match &result {
+            Ok(_) => permit.succeeded(),
+            Err(failure) if failure.class() == Class::SessionLimit => permit.refused(),
+            Err(_) => drop(permit),
+        }
+        result
+    };
+    let result = tokio::select! {
+        biased;
+        () = limits.cancel.cancelled() => Err(AppFailure::Cancelled),
+        result = ask => result,
+    };
+    result.map_err(|failure| AppError { id: app.id.clone(), title: app.title.clone(), failure })
+}
+
+#[instrument(name = "engine: expressions", level = "info", skip_all)]
+async fn fields_once(
+    site: &Inner,
+    app: &AppEntry,
+    expressions: &[String],
+) -> Result<Vec<Option<Vec<String>>>, AppFailure> {
+    let open = site.open_session(Some(&app.id)).await?;
+    let result = async {
+        let engine = Engine::new(&open.session, &site.settings.timeouts);
+        let doc = engine.open(&app.id, Mode::WithData).await?;
+        // Attached to a session without data it would answer without fields.
+        let layout = doc.app_layout().await?;
+        if layout.get("qIsOpenedWithoutData").and_then(serde_json::Value::as_bool) == Some(true) {
+            return Err(CrawlError::OtherMode);
+        }
+        let asked = expressions.iter().map(|expression| doc.fields_of(expression));
+        Ok(futures::future::try_join_all(asked).await?)
+    }
+    .await;
+    site.close_session(open, result.as_ref().err().map(CrawlError::class)).await;
+    Ok(result?)
+}
+
 /// Time spent on an app, without the time it waited for its turn.
 struct Clock {
     total: Duration,

@@ -162,6 +162,20 @@ impl Site {
         read::read_app(&self.inner, app, limits, known).await
     }
 
+    /// What the engine says that expressions read, in their order; `None` where it does not say. Opens the
+    /// app with its data, since fields are not there without.
+    ///
+    /// # Errors
+    /// The app cannot be opened with data, the engine is too old, or it takes too long.
+    pub async fn fields_of_expressions(
+        &self,
+        app: &AppEntry,
+        expressions: &[String],
+        limits: &ReadLimits,
+    ) -> Result<Vec<Option<Vec<String>>>, AppError> {
+        read::fields_of_expressions(&self.inner, app, expressions, limits).await
+    }
+
     /// Whether apps may have to be opened with their data: the site does not serve data models by REST,
     /// or that is not known yet.
     #[must_use]

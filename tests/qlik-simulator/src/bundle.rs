@@ -81,6 +81,8 @@ pub struct SiteKeys {
     pub denied_with_data: Vec<String>,
     /// What `GetTablesAndKeys` answers (`{qtr, qk}`); derived from `data_metadata` when absent.
     pub tables_and_keys: Option<Value>,
+    /// What `GetFieldsFromExpression` answers, by expression; for others the fields whose names it has.
+    pub fields_of_expressions: BTreeMap<String, Vec<String>>,
     /// Log of the last reload; the app's reload task offers it.
     pub script_log: Option<String>,
     /// What differs per sheet from its app: approved, published, owner.

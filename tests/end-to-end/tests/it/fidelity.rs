@@ -266,6 +266,44 @@ async fn odd_values() {
     assert_eq!(plan.event("app/(master items)")["fields"][0]["name"], "M");
 }
 
+/// The engine is asked what expressions read only when that is wanted; what it says otherwise is told and
+/// counted, and changes no event.
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_are_checked_with_the_engine() {
+    let mut bundle = app_with(json!([
+        object("c", "barchart", json!({"qHyperCubeDef": cube("=Upper(A)", "Sum(B)")})),
+        object("v", "barchart", json!({"qHyperCubeDef": cube("A", "$(v) + 1")})),
+    ]));
+    bundle["variables"] =
+        json!([{"qValue": "", "qProperties": {"qName": "v", "qDefinition": "Max(B)"}}]);
+    bundle["site"]["fields_of_expressions"] = json!({"Sum(B)": ["A", "B"]});
+    let mut site = Site::with_app(bundle).await;
+    let plain = site.plan().await;
+    assert_eq!(plain.report["expressions"], json!({"checked": 0, "differing": 0}));
+    assert_eq!(site.running.stats().all_opens().with_data, 0);
+    site.config["extractor"]["checkExpressions"] = true.into();
+    let checked = site.plan().await;
+    assert_eq!(content(&checked), content(&plain));
+    assert_eq!(checked.report["expressions"], json!({"checked": 3, "differing": 1}));
+    let notices = checked.report["notices"]["app"].to_string();
+    assert!(notices.contains("the engine reads `A` in `Sum(B)`"), "{notices}");
+    // An engine that is too old costs the check only.
+    behave(&site, |behaviour| behaviour.fields_from_expression = false);
+    let old = site.plan().await;
+    assert_eq!(content(&old), content(&plain));
+    assert!(old.report["notices"].to_string().contains("could not be asked"), "{}", old.report);
+}
+
+/// An engine may write a key twice, nested as deep as it likes; the last counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_come_twice() {
+    let site = Site::with_sample_apps().await;
+    behave(&site, |behaviour| behaviour.rest = Rest::CannotGet);
+    let calm = content(&site.plan().await);
+    behave(&site, |behaviour| behaviour.duplicate_keys = true);
+    world::assert_same(&content(&site.plan().await), &calm);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn titles_that_are_expressions() {
     let title = json!({"qStringExpression": {"qExpr": "'Total: ' & Sum(A)"}});

@@ -14,6 +14,7 @@ mod rpc;
 mod session;
 mod socket;
 mod strip;
+mod twice;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
