@@ -135,6 +135,9 @@ pub struct Behaviour {
     /// Whether the engine writes every key of its results twice, the first time with another value;
     /// the last counts. Default false: only where real engines do.
     pub duplicate_keys: bool,
+    /// Sockets, from now on, whose identity is overlooked: they share the session of their user and app
+    /// when there is one. Default 0.
+    pub identities_overlooked: u32,
 }
 
 impl Default for Behaviour {
@@ -155,6 +158,7 @@ impl Default for Behaviour {
             count_as_integer: false,
             fields_from_expression: true,
             duplicate_keys: false,
+            identities_overlooked: 0,
         }
     }
 }

@@ -76,6 +76,23 @@ async fn sessions_are_private_and_do_not_linger() {
     tokio::time::timeout(std::time::Duration::from_secs(30), gone).await.expect("sessions end");
 }
 
+/// The session that should open the app with its data is attached to the one that had it open without,
+/// which would answer an empty data model and no error: it is left for a session of our own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attached_session_is_left() {
+    let children = json!([object("c", "barchart", json!({"qHyperCubeDef": cube("A", "Sum(B)")}))]);
+    let site = Site::with_app(app_with(children)).await;
+    behave(&site, |behaviour| behaviour.rest = Rest::CannotGet);
+    let calm = content(&site.plan().await);
+    site.running.control().reset_stats();
+    // The list of apps, the objects, the data model.
+    behave(&site, |behaviour| behaviour.identities_overlooked = 3);
+    assert_eq!(content(&site.plan().await), calm);
+    let stats = site.running.stats();
+    assert_eq!(stats.sessions_attached, 1, "{stats:?}");
+    assert!(calm.get("qlik_test/app/T").is_some(), "{calm}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn order_of_replies_and_pushed_frames_do_not_matter() {
     let site = Site::with_sample_apps().await;
@@ -381,6 +398,50 @@ async fn linked_master_visualizations_and_kinds_of_objects() {
     assert_eq!(plan.event("app/inner")["parent_id"], "box");
     assert_eq!(plan.event("app/odd")["visualization"], "acme-radar");
     assert!(plan.keys("app/box").is_empty() && plan.keys("app/master").is_empty());
+}
+
+/// Containers of every kind, within each other; the list boxes of a filter pane are its parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_within_containers() {
+    let chart = |id: &str, child: &str| {
+        object(id, "barchart", json!({"childRefId": child, "qHyperCubeDef": cube("A", "Sum(B)")}))
+    };
+    let inside = |mut outer: Value, children: Value| {
+        outer["qChildren"] = children;
+        outer
+    };
+    let list =
+        object("list", "listbox", json!({"qListObjectDef": {"qDef": {"qFieldDefs": ["A"]}}}));
+    let pane = inside(object("pane", "filterpane", json!({"childRefId": "p"})), json!([list]));
+    let layout = inside(
+        object(
+            "layout",
+            "sn-layout-container",
+            json!({"childRefId": "l",
+            "objects": [{"childRefId": "p"}, {"childRefId": "d"}]}),
+        ),
+        json!([chart("deep", "d"), pane]),
+    );
+    let tabs = inside(
+        object(
+            "tabs",
+            "sn-tabbed-container",
+            json!({"objects": [
+            {"childRefId": "l", "label": "L"}, {"childRefId": "x", "condition": "=Max(B)>1"}]}),
+        ),
+        json!([chart("tab", "x"), layout]),
+    );
+    let mut site = Site::with_app(app_with(json!([tabs]))).await;
+    let plan = site.plan().await;
+    assert_eq!(plan.event("app")["sheets"][0]["chart_ids"], json!(["deep", "tab"]));
+    assert_eq!(plan.event("app/deep")["parent_id"], "layout");
+    assert_eq!(plan.event("app/tab")["parent_id"], "tabs");
+    assert!(plan.event("app/tab")["auxiliary_expressions"].to_string().contains("Max(B)"));
+    site.config["extractor"]["nonChartObjects"] = true.into();
+    let plan = site.plan().await;
+    assert_eq!(plan.event("app")["sheets"][0]["chart_ids"], json!(["pane", "deep", "tab"]));
+    assert_eq!(plan.event("app/pane")["dimensions"][0]["fields"], json!(["A"]));
+    assert!(plan.keys("app/list").is_empty() && plan.keys("app/tabs").is_empty());
 }
 
 /// One object that cannot be read this time costs itself only; a page of nonsense costs its app.
