@@ -11,10 +11,11 @@ use tracing::debug;
 use crate::{
     changes::Gaps,
     config::{Scope, Settings},
+    cross_check::{CrossCheck, Expressions},
     map::{self, Coverage},
     qlik::{
         AppError, ReadLimits, Site,
-        model::{AppContent, AppEntry, DataModelSource},
+        model::{AppContent, AppEntry, DataModelSource, KnownTables},
     },
     records::now,
     scripts::{self, Surroundings},
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) notices: Vec<String>,
     /// What became of the references to sources in its script; `None` when it may not be read.
     pub(crate) coverage: Option<Coverage>,
+    /// What the cross-check of its expressions came to.
+    pub(crate) checked: CrossCheck,
 }
 
 /// Why an app could not be read.
@@ -44,17 +47,18 @@ pub(crate) enum Failure {
     DataModel(String),
 }
 
-/// Reads an app; the error is why it could not be.
+/// Reads an app, of which the data model may be known; the error is why it could not be.
 pub(crate) async fn read(
     settings: &Settings,
     site: &Site,
     entry: &AppEntry,
+    known: Option<KnownTables>,
     around: &Surroundings,
     cancel: &CancellationToken,
 ) -> Result<App, Failure> {
     debug!(app = entry.id, title = entry.title, "reading an app");
     let limits = ReadLimits { deadline: settings.run.app_deadline, cancel: cancel.clone() };
-    let content = site.read_app(entry, &limits).await?;
+    let content = site.read_app_again(entry, &limits, known).await?;
     if let DataModelSource::Unreadable { reason, transient: true } = &content.data_model {
         // Without its fields nothing can be told of what charts read, and next time it may be there.
         return Err(Failure::DataModel(reason.clone()));
@@ -81,6 +85,11 @@ pub(crate) async fn read(
         // What the data manager tells is not all that the script may have told.
         gaps.script |= content.script.is_none();
     }
+    let checked = if settings.run.check_expressions {
+        cross_check(site, entry, &events, &content, &limits, &mut notices).await
+    } else {
+        CrossCheck::default()
+    };
     scope(&settings.scope, &mut events);
     notices.extend(events.diagnostics.iter().map(|it| format!("{}: {}", it.place, it.message)));
     let dashboard = std::mem::take(&mut events.dashboard);
@@ -88,7 +97,38 @@ pub(crate) async fn read(
     let charts = events.charts.into_iter().map(|it| Event::Chart(Box::new(it)));
     let lineage = events.lineage.into_iter().map(|it| Event::Lineage(Box::new(it)));
     let others = data_models.chain(charts).chain(lineage).collect();
-    Ok(App { dashboard, others, gaps, notices, coverage })
+    Ok(App { dashboard, others, gaps, notices, coverage, checked })
+}
+
+/// Asks the engine which fields the app's expressions read, and adds where it says something else.
+async fn cross_check(
+    site: &Site,
+    entry: &AppEntry,
+    events: &map::AppEvents,
+    content: &AppContent,
+    limits: &ReadLimits,
+    notices: &mut Vec<String>,
+) -> CrossCheck {
+    let expressions = Expressions::of(events, content);
+    let has_data = matches!(
+        content.data_model,
+        DataModelSource::Metadata(_) | DataModelSource::TablesAndKeys(_)
+    );
+    if !has_data || expressions.texts.is_empty() {
+        return CrossCheck::default();
+    }
+    match site.fields_of_expressions(entry, &expressions.texts, limits).await {
+        Ok(answers) => {
+            let (counts, differences) = expressions.compare(&answers);
+            notices.extend(differences);
+            counts
+        }
+        Err(error) => {
+            let reason = error.reason();
+            notices.push(format!("cross-check: the engine could not be asked: {reason}"));
+            CrossCheck::default()
+        }
+    }
 }
 
 /// Takes out what the configuration does not want.
@@ -165,7 +205,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
     let options = serde_json::json!({
         "version": VERSION,
         // Raised whenever the same app comes to other events.
-        "mapping": 2,
+        "mapping": 3,
         "user": [settings.site.user_directory, settings.site.user_id],
         "baseUrl": settings.base_url,
         "charts": scope.charts.describe(),

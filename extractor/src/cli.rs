@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use schemas::config::Span;
 
 use crate::{config::Schedule, runtime::telemetry::LogFormat};
 
@@ -179,11 +180,11 @@ pub enum SchemasCommand {
 }
 
 fn every(text: &str) -> Result<Schedule, String> {
-    match text.parse()? {
-        schedule @ Schedule::Every(_) => Ok(schedule),
-        Schedule::Once | Schedule::Follow | Schedule::Cron(_) => {
-            Err("expected a length of time such as `15m`".to_owned())
-        }
+    match text.parse() {
+        Ok(schedule @ Schedule::Every(_)) => Ok(schedule),
+        // No time at all.
+        Err(error) if text.trim().parse::<Span>().is_ok() => Err(error),
+        Ok(_) | Err(_) => Err("expected a length of time such as `15m`".to_owned()),
     }
 }
 
@@ -193,5 +194,28 @@ fn cron(text: &str) -> Result<Schedule, String> {
         Schedule::Once | Schedule::Follow | Schedule::Every(_) => {
             Err("expected a cron expression such as `0 3 * * *`".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_between_runs() {
+        let check = |text: &str, expected: Result<(), &str>| {
+            let found = every(text);
+            match expected {
+                Ok(()) => assert!(matches!(found, Ok(Schedule::Every(_))), "{text}: {found:?}"),
+                Err(words) => assert!(found.is_err_and(|error| error.contains(words)), "{text}"),
+            }
+        };
+        check("15m", Ok(()));
+        check("0s", Err("more than nothing"));
+        for text in ["5x", "follow", "0 3 * * *", ""] {
+            check(text, Err("expected a length of time"));
+        }
+        assert!(matches!(cron("0 3 * * *"), Ok(Schedule::Cron(_))));
+        assert!(cron("15m").is_err() && cron("a b").is_err());
     }
 }

@@ -60,12 +60,10 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Lineage(args) => lineage(&args),
         Command::Schemas(args) => schemas(&cli.global, args.command).await,
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "extractor",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "extractor", &mut script);
+            // A reader such as `head` may have had enough.
+            std::io::stdout().write_all(&script).ok();
             exit::COMPLETE
         }
     };

@@ -15,6 +15,7 @@ pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod cross_check;
 pub mod expression;
 mod files;
 mod follow;

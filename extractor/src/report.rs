@@ -8,6 +8,7 @@ use schemas::{
 };
 use serde::Serialize;
 
+pub use crate::cross_check::CrossCheck;
 use crate::{map::Coverage, qlik::Requests};
 
 /// Failed apps in a run event; the report has more of them.
@@ -75,6 +76,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// The same by app, of apps whose script has any.
     pub coverage_by_app: BTreeMap<String, Coverage>,
+    /// Expressions that were compared with what the engine says (`extractor.checkExpressions`).
+    pub expressions: CrossCheck,
     #[serde(skip)]
     pub(crate) open_references_kept: usize,
     /// Requests to the site.
@@ -226,6 +229,11 @@ impl Report {
             )
             .ok();
         }
+        let CrossCheck { checked, differing } = self.expressions;
+        if checked > 0 {
+            writeln!(text, "expressions: {checked} checked with the engine, {differing} differ")
+                .ok();
+        }
         let seconds = self.seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1}"));
         let seconds: Vec<_> = seconds.collect();
         if !seconds.is_empty() {
@@ -307,7 +315,9 @@ mod tests {
         let mut report = Report::default();
         report.seconds.insert("list", 1.25);
         report.requests = Requests { engine: 12, repository: 3, rest: 4, sessions: 5 };
+        report.expressions = CrossCheck { checked: 3, differing: 1 };
         let table = report.table();
+        assert!(table.contains("expressions: 3 checked with the engine, 1 differ"), "{table}");
         assert!(table.contains("seconds: list 1.2"), "{table}");
         assert!(table.contains("12 engine, 3 repository, 4 REST; 5 sessions"), "{table}");
     }

@@ -3,7 +3,8 @@
 
 use schemas::{
     Event, Topic,
-    event::{Dashboard, Run},
+    event::{Dashboard, DataModel, Run},
+    key,
 };
 
 use tracing::{instrument, warn};
@@ -13,7 +14,7 @@ use crate::{
     error_chain,
     kafka::{self, Decoder, Publisher, Record, Rereader},
     records,
-    state::{AppState, Place},
+    state::{AppState, Place, key_hash},
 };
 
 /// Writes the records of one run.
@@ -108,6 +109,28 @@ impl Writer<'_> {
             Event::Dashboard(dashboard) => Some(*dashboard),
             _ => None,
         }
+    }
+
+    /// The data models with these keys as published; `None` when one of them cannot be read again.
+    pub(crate) async fn published_models(
+        &self,
+        known: &AppState,
+        keys: &[String],
+    ) -> Option<Vec<DataModel>> {
+        let place = |key: &String| {
+            let parts = key::parse(self.service, key)?;
+            Some(known.record(key_hash(Topic::DataModels, parts.rest))?.place)
+        };
+        let places: Vec<_> = keys.iter().map(place).collect::<Option<_>>()?;
+        let read = self.rereader.read(places.clone()).await.ok()?;
+        let mut models = Vec::with_capacity(places.len());
+        for place in places {
+            match self.decode(Topic::DataModels, &read.get(&place)?.value).await? {
+                Event::DataModel(model) => models.push(*model),
+                _ => return None,
+            }
+        }
+        Some(models)
     }
 
     /// Tombstones of published records, whose keys are read again from where they lie. Those of edges

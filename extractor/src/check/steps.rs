@@ -133,10 +133,10 @@ impl Steps {
     fn line(&mut self, word: &str, step: Step, started: Option<Instant>, detail: &str) {
         self.done.insert(step);
         let took = started.map_or_else(String::new, |started| {
-            let took = Duration::from_millis(
-                u64::try_from(started.elapsed().as_millis()).unwrap_or_default(),
-            );
-            format!(" ({took:?})")
+            match u64::try_from(started.elapsed().as_millis()).unwrap_or_default() {
+                0 => " (<1ms)".to_owned(),
+                took => format!(" ({:?})", Duration::from_millis(took)),
+            }
         });
         print(&format!("{word:<8}{}{took}: {detail}", step.name()));
     }

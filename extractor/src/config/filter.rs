@@ -53,6 +53,12 @@ impl Filter {
         }
     }
 
+    /// Whether everything passes.
+    #[must_use]
+    pub fn passes_all(&self) -> bool {
+        self.includes.is_empty() && self.excludes.is_empty()
+    }
+
     /// The patterns as text, for the fingerprint of options that shape events.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -158,6 +158,8 @@ pub struct Scope {
 pub struct Run {
     /// For one app.
     pub app_deadline: Duration,
+    /// Whether the engine is asked too which fields expressions read.
+    pub check_expressions: bool,
     /// Whether vanished apps become tombstones.
     pub delete_dashboards: bool,
     /// Whether vanished tables become tombstones.

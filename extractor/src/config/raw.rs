@@ -202,6 +202,8 @@ pub struct Extractor {
     pub stream_filter_pattern: Option<FilterPattern>,
     /// Whether filter panes, buttons and the like become chart events of type OTHER. Default false.
     pub non_chart_objects: Option<bool>,
+    /// Whether the engine is asked too which fields expressions read, as a cross-check in the report. Every app that is read is opened with its data for it. Default false.
+    pub check_expressions: Option<bool>,
     /// Largest share of known apps that may vanish in one run, 0 to 1; one app may always, unless it was the last. Apps that the filters no longer let through count as gone. Default 0.3.
     pub max_deleted_share: Option<f64>,
     /// Time limit for a record to be confirmed by the brokers. Default 5m.

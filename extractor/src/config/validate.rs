@@ -107,6 +107,7 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
     });
     Run {
         app_deadline: duration(own.app_deadline, 600, "appDeadline", problems),
+        check_expressions: own.check_expressions.unwrap_or(false),
         delete_dashboards: pipeline.mark_deleted_dashboards.unwrap_or(true),
         delete_data_models: pipeline.mark_deleted_data_models.unwrap_or(true),
         delete_charts: pipeline.mark_deleted_charts.unwrap_or(true),

@@ -221,6 +221,8 @@ impl<'t, 'a> Parser<'t, 'a> {
             Kind::Placeholder => self.computed(),
             Kind::Symbol('(') => {
                 self.at += 1;
+                // The order of a dimension of `Aggr` may be by an expression: `(=Sum(x), DESC)`.
+                self.take('=');
                 self.nested(|parser| Ok(Expr::Group(parser.arguments()?)))
             }
             Kind::Symbol('{') => {

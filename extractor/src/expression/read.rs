@@ -201,27 +201,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A dimension of `Aggr`: a field, `(field, (TEXT, ASCENDING))` or `(field(TEXT, ASCENDING))`.
+    /// A dimension of `Aggr`: a field, `(field, (TEXT, ASCENDING))`, `(field, (=Sum(x), DESC))` or
+    /// `(field(TEXT, ASCENDING))`.
     fn aggr_dimension(&mut self, dimension: &Expr, source: &str) {
-        let is_sorting = |expr: &Expr| match expr {
+        let is_sorting = |expr: &&Expr| match expr {
             Expr::Name(name) => !name.quoted && is_sort_word(&name.text),
             _ => false,
         };
         match dimension {
             Expr::Group(parts) => {
                 for (position, part) in parts.iter().enumerate() {
-                    let sorts = match part {
-                        Expr::Group(words) => words.iter().all(is_sorting),
-                        part => is_sorting(part),
-                    };
                     if position == 0 {
                         self.aggr_dimension(part, source);
-                    } else if !sorts {
-                        self.expr(part, Scope::Field, source);
+                        continue;
+                    }
+                    let order = match part {
+                        Expr::Group(words) => words.as_slice(),
+                        part => std::slice::from_ref(part),
+                    };
+                    for by in order.iter().filter(|by| !is_sorting(by)) {
+                        self.expr(by, Scope::Field, source);
                     }
                 }
             }
-            Expr::Call(call) if self.sorts_field(call) && call.arguments.iter().all(is_sorting) => {
+            Expr::Call(call)
+                if self.sorts_field(call) && call.arguments.iter().all(|it| is_sorting(&it)) =>
+            {
                 self.fields.insert(call.function.clone());
             }
             _ => self.expr(dimension, Scope::Field, source),

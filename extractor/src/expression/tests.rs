@@ -135,6 +135,7 @@ fn names_count_where_fields_are_not_known() {
     check("Text(Date(Max(Day), 'DD.MM.YYYY')) & vYear", &["Day", "Year"]);
     check("FieldValue('Region', 1) & GetSelectedCount(Country)", &["Country", "Region"]);
     check("Sum({<[Date.autoCalendar.Year]={2024}>} Sales)", &["Date", "Sales"]);
+    check("Aggr(Sum(Sales), (Year, (=Max(Cost), DESC)))", &["Cost", "Sales", "Year"]);
     check("Sum($Field) + 1", &[]);
     check("Column(1) / Sum(2019Sales)", &["2019Sales", "Price"]);
     check("Sum([$(=Only(Pick))])", &["Pick"]);

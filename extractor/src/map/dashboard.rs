@@ -11,7 +11,7 @@ use super::{
     json::{flag, member, text, time},
     tables,
 };
-use crate::qlik::model::AppEntry;
+use crate::qlik::model::{AppContent, AppEntry};
 
 /// Makes the event. What no list says is taken from the app's layout, whose members are on the top
 /// level (Qlik Cloud) or in `qMeta`.
@@ -87,8 +87,9 @@ pub(crate) fn listed_owner(entry: &AppEntry) -> Option<Owner> {
 
 /// When the app's data was loaded.
 pub(super) fn reloaded_at(app: &App<'_>) -> Option<Millis> {
-    let layout = &app.content.layout;
-    app.entry.last_reload_at.or_else(|| time(layout, "qLastReloadTime"))
+    let AppContent { layout, reload, .. } = app.content;
+    let told = app.entry.last_reload_at.or_else(|| time(layout, "qLastReloadTime"));
+    told.or_else(|| time(reload, "endTime"))
 }
 
 /// The app's layout.

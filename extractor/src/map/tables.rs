@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::event::{DataModel, DataModelKind, DataType, Field, KeyType};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     App,
@@ -28,6 +28,28 @@ pub(super) fn tables(source: &DataModelSource) -> Vec<Table> {
         DataModelSource::Metadata(metadata) => of_metadata(metadata),
         DataModelSource::TablesAndKeys(reply) => of_tables_and_keys(reply),
     }
+}
+
+/// Tables that are published → the reply of `GetTablesAndKeys` that comes to the same events.
+pub(crate) fn known_reply<'a>(published: impl IntoIterator<Item = &'a DataModel>) -> Value {
+    let field = |field: &Field| {
+        json!({
+            "qName": field.name,
+            "qTags": field.qlik_tags,
+            "qKeyType": field.key_type,
+            "qComment": field.comment,
+            "qnTotalDistinctValues": field.distinct_values,
+        })
+    };
+    let table = |table: &DataModel| {
+        json!({
+            "qName": table.table,
+            "qNoOfRows": table.rows,
+            "qComment": table.comment,
+            "qFields": table.fields.iter().map(field).collect::<Vec<_>>(),
+        })
+    };
+    json!({"qtr": published.into_iter().map(table).collect::<Vec<_>>()})
 }
 
 /// Names of all fields of the tables.

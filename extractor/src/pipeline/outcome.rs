@@ -1,6 +1,6 @@
 //! One app of a run: looked at, opened when it must be, compared, published.
 
-use schemas::Event;
+use schemas::{Event, event::DataModelKind};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug};
 
@@ -10,12 +10,15 @@ use crate::{
     changes::{self, Deletable, Gaps, Settled},
     config::Settings,
     error_chain, files, kafka, listed,
-    map::Coverage,
-    qlik::{Class, model::AppEntry},
+    map::{self, Coverage},
+    qlik::{
+        Class,
+        model::{AppEntry, KnownTables},
+    },
     records::now,
-    report::Report,
+    report::{CrossCheck, Report},
     scripts::Surroundings,
-    state::{AppState, State, edge_key_hash},
+    state::{AppState, State, edge_key_hash, parse_hash},
     writer::Published,
 };
 
@@ -28,6 +31,7 @@ pub(super) enum Outcome {
         changes: Published,
         notices: Vec<String>,
         coverage: Option<Coverage>,
+        checked: CrossCheck,
     },
     /// Nothing is published of it, and the user may not open it.
     NotVisible,
@@ -79,7 +83,9 @@ impl RunContext<'_> {
         {
             return outcome;
         }
-        let mut app = match app::read(self.settings, self.site, entry, around, cancel).await {
+        let tables = if mode.full { None } else { self.known_tables(entry, known).await };
+        let read = app::read(self.settings, self.site, entry, tables, around, cancel).await;
+        let mut app = match read {
             Ok(app) => app,
             Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
             // It concerns the whole site: every other app would fail with it.
@@ -127,8 +133,8 @@ impl RunContext<'_> {
         match self.writer.publish(changes, &settled).await {
             Ok(changes) => {
                 self.topics.files().replace(&entry.id, edges, partly);
-                let App { notices, coverage, .. } = app;
-                Outcome::Published { changes, notices, coverage }
+                let App { notices, coverage, checked, .. } = app;
+                Outcome::Published { changes, notices, coverage, checked }
             }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
             Err(error) => Outcome::Failed(error_chain(&error)),
@@ -160,6 +166,29 @@ impl RunContext<'_> {
         })
     }
 
+    /// The app's data model as it is published, for a site that would have to open the app with its data
+    /// to tell it again: when the app was not reloaded since, and every table of it is published.
+    async fn known_tables(&self, entry: &AppEntry, known: &AppState) -> Option<KnownTables> {
+        let scope = &self.settings.scope;
+        let whole = scope.include_data_models && scope.data_models.passes_all();
+        let marker = known.dashboard.as_ref()?;
+        let same_extractor = marker.fingerprint == parse_hash(&self.fingerprint);
+        let reloaded_at = entry.last_reload_at?;
+        if !whole || !same_extractor || !self.site.may_open_with_data() {
+            return None;
+        }
+        let dashboard = self.writer.published_dashboard(known).await?;
+        if dashboard.last_reload_at != Some(reloaded_at) {
+            return None;
+        }
+        let models = self.writer.published_models(known, &dashboard.data_model_keys).await?;
+        let tables: Vec<_> = models.iter().filter(|it| it.kind == DataModelKind::Table).collect();
+        // What could not be read at that reload was kept from the one before, or is not there.
+        let of_reload = tables.iter().all(|table| table.modified_at == Some(reloaded_at));
+        (of_reload && !tables.is_empty())
+            .then(|| KnownTables { reloaded_at, reply: map::known_reply(tables) })
+    }
+
     fn settled(&self, entry: &AppEntry, known: &AppState) -> Settled {
         settled(self.fingerprint.clone(), entry, known)
     }
@@ -186,7 +215,8 @@ pub(super) fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
             count_events(report, changes);
         }
         Outcome::Failed(reason) => fail(report, entry, reason),
-        Outcome::Published { changes, notices, coverage } => {
+        Outcome::Published { changes, notices, coverage, checked } => {
+            report.expressions.add(checked);
             report.apps_read += 1;
             report.cover(&entry.id, coverage);
             report.notice(&entry.id, notices);

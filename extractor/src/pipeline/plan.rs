@@ -39,7 +39,9 @@ pub async fn plan(
     let around = &Surroundings::of(Arc::new(names(&apps)));
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
-        .map(|entry| async move { (entry, app::read(settings, site, entry, around, cancel).await) })
+        .map(|entry| async move {
+            (entry, app::read(settings, site, entry, None, around, cancel).await)
+        })
         .buffer_unordered(settings.site.limits.sessions);
     let page = (format == PlanFormat::Html).then(|| Graph::new(&settings.service));
     let mut planned = Planned { out: std::io::stdout().lock(), settings, page };
@@ -48,6 +50,7 @@ pub async fn plan(
             Ok(app) => {
                 clock.report.apps_read += 1;
                 clock.report.notice(&entry.id, app.notices);
+                clock.report.expressions.add(app.checked);
                 clock.report.cover(&entry.id, app.coverage);
                 files.replace(&entry.id, files::edges_of(&app.others), false);
                 let dashboard = Event::Dashboard(Box::new(app.dashboard));

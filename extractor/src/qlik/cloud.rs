@@ -69,6 +69,15 @@ struct Reloads {
     data: Vec<Value>,
 }
 
+/// What a tenant remembers of an app's reloads.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Reload {
+    /// The last one that left its data in the app; `Null` when none is remembered.
+    pub(super) success: Value,
+    /// When a later one failed, as the tenant writes it.
+    pub(super) failed_at: Option<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Links {
@@ -104,6 +113,8 @@ struct Item {
     resource_updated_at: Option<String>,
     #[serde(default)]
     resource_reload_end_time: Option<String>,
+    #[serde(default)]
+    resource_reload_status: Option<String>,
     #[serde(default)]
     resource_size: Option<Size>,
     #[serde(default)]
@@ -239,18 +250,14 @@ impl Tenant {
     }
 
     /// The last reload of an app: `{reloadId, endTime, success, statements[{type, connection,
-    /// tableName, …}], includeFiles[]}`; `None` when the tenant keeps none (it keeps the last ten).
-    pub(super) async fn last_reload(
-        &self,
-        login: &Login,
-        app: &str,
-    ) -> Result<Option<Value>, RestError> {
+    /// tableName, …}], includeFiles[]}`. The tenant keeps the last ten.
+    pub(super) async fn last_reload(&self, login: &Login, app: &str) -> Result<Reload, RestError> {
         // An empty id of the reload lists all that there are.
         let path = format!("/api/v1/apps/{}/reloads/metadata/", encode_component(app));
         let what = "/api/v1/apps/{id}/reloads/metadata";
         match self.get::<Reloads>(login, what, &self.address.rest(&path)).await {
-            Ok(reloads) => Ok(last_success(reloads.data)),
-            Err(error) if error.class() == Class::NotFound => Ok(None),
+            Ok(reloads) => Ok(last_of(reloads.data)),
+            Err(error) if error.class() == Class::NotFound => Ok(Reload::default()),
             Err(error) => Err(error),
         }
     }
@@ -358,17 +365,25 @@ impl Tenant {
     }
 }
 
-/// The last reload that left its data in the app.
-fn last_success(reloads: Vec<Value>) -> Option<Value> {
+fn last_of(reloads: Vec<Value>) -> Reload {
     let end = |reload: &Value| time(reload.get("endTime").and_then(Value::as_str));
-    let succeeded = |reload: &Value| reload.get("success").and_then(Value::as_bool) != Some(false);
-    reloads.into_iter().filter(succeeded).max_by_key(end)
+    let failed = |reload: &Value| reload.get("success").and_then(Value::as_bool) == Some(false);
+    let (failed, succeeded): (Vec<_>, Vec<_>) = reloads.into_iter().partition(failed);
+    let success = succeeded.into_iter().max_by_key(end).unwrap_or_default();
+    let failed = failed.into_iter().max_by_key(end).filter(|failed| end(failed) > end(&success));
+    let failed_at = failed.and_then(|failed| Some(failed.get("endTime")?.as_str()?.to_owned()));
+    Reload { success, failed_at }
 }
 
 fn entry(item: Item, spaces: &HashMap<String, Space>, users: &HashMap<String, User>) -> AppEntry {
     let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let at = |text: Option<String>| time(text.as_deref());
     let attributes = item.resource_attributes.unwrap_or_default();
+    // The end of a reload that failed is no time of data.
+    let reload_failed = item.resource_reload_status.is_some_and(|status| {
+        ["fail", "error"].iter().any(|word| status.to_ascii_lowercase().contains(word))
+    });
+    let reloaded_at = item.resource_reload_end_time.filter(|_| !reload_failed);
     // A tenant's `published` tells of apps that a client-managed site sent; the time tells of all.
     let published_at = at(attributes.publish_time);
     let mut tags: Vec<String> = item
@@ -410,8 +425,7 @@ fn entry(item: Item, spaces: &HashMap<String, Space>, users: &HashMap<String, Us
             .or_else(|| at(attributes.modified_date))
             .or_else(|| at(item.updated_at)),
         published_at,
-        last_reload_at: at(attributes.last_reload_time)
-            .or_else(|| at(item.resource_reload_end_time)),
+        last_reload_at: at(attributes.last_reload_time).or_else(|| at(reloaded_at)),
         size_bytes: item.resource_size.and_then(|size| size.app_file).filter(|size| *size > 0),
         has_section_access: attributes.has_section_access,
     }

@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-
 use tracing::instrument;
 
 use super::address::{Address, encode_component};
@@ -52,6 +51,8 @@ pub(super) struct MetadataService {
     address: Address,
     limit: Duration,
     state: Mutex<Service>,
+    /// Whether an app was asked for; held while the first is, so that the others know what it found.
+    asked: tokio::sync::Mutex<bool>,
 }
 
 /// What one path answered.
@@ -66,12 +67,26 @@ enum Probe {
 impl MetadataService {
     /// Nothing is sent before the first [`MetadataService::read`].
     pub(super) fn new(http: Http, address: Address, limit: Duration) -> Self {
-        Self { http, address, limit, state: Mutex::new(Service::Unknown { misses: 0 }) }
+        Self {
+            http,
+            address,
+            limit,
+            state: Mutex::new(Service::Unknown { misses: 0 }),
+            asked: tokio::sync::Mutex::new(false),
+        }
     }
 
     /// Reads an app's metadata. Sign-in errors count as trouble.
     #[instrument(name = "rest: data model", level = "info", skip_all)]
     pub(super) async fn read(&self, login: &Login, app: &str) -> Metadata {
+        if matches!(self.state(), Service::Unknown { .. }) {
+            let mut asked = self.asked.lock().await;
+            if !*asked {
+                let found = self.discover(login, app).await;
+                *asked = true;
+                return found;
+            }
+        }
         match self.state() {
             Service::None => Metadata::NotThere,
             Service::At(path) => match self.probe_known(login, path, app).await {
@@ -101,8 +116,7 @@ impl MetadataService {
         for path in PATHS {
             match self.probe(login, path, app).await {
                 Ok(Probe::Found(value)) => {
-                    self.set(Service::At(path));
-                    tracing::info!(path, "the site serves data models by REST");
+                    self.found(path);
                     return Metadata::Found(value);
                 }
                 Ok(Probe::NoMetadata) => exists_somewhere = true,
@@ -132,8 +146,12 @@ impl MetadataService {
         }
     }
 
-    fn set(&self, service: Service) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = service;
+    fn found(&self, path: &'static str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state != Service::At(path) {
+            tracing::info!(path, "the site serves data models by REST");
+            *state = Service::At(path);
+        }
     }
 
     /// Asks a path that has worked; a session that has expired since is renewed once.

@@ -195,6 +195,38 @@ impl Doc<'_> {
         self.engine.call(self.handle, "GetTablesAndKeys", params).await
     }
 
+    /// `GetFieldsFromExpression`: the fields that an expression reads, once its dollar signs are expanded
+    /// (`ExpandExpression`). `None` when the engine refuses this expression.
+    pub(super) async fn fields_of(
+        &self,
+        expression: &str,
+    ) -> Result<Option<Vec<String>>, CallError> {
+        let expanded;
+        let expression = if expression.contains("$(") {
+            match self.engine.call(self.handle, "ExpandExpression", json!([expression])).await {
+                Ok(result) => {
+                    expanded = text_at(&result, "/qExpandedExpression");
+                    expanded.as_str()
+                }
+                Err(error) if error.is_answer() && error.class() != Class::Missing => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        } else {
+            expression
+        };
+        let method = "GetFieldsFromExpression";
+        match self.engine.call(self.handle, method, json!([expression])).await {
+            Ok(result) => {
+                let names = list(result, method, "/qFieldNames")?.into_iter();
+                Ok(Some(names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()))
+            }
+            Err(error) if error.is_answer() && error.class() != Class::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn find(&self, method: &'static str, id: &str) -> Result<Option<Handle>, CallError> {
         let result = self.engine.call(self.handle, method, json!([id])).await?;
         Ok(handle_in(&result))

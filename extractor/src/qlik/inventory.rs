@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::model::{AppEntry, Owner};
 use super::qrs::{App, CustomProperty, Named, User};
@@ -32,7 +32,16 @@ pub(super) fn read_doc_list(result: &str) -> Option<DocList> {
         #[serde(borrow, rename = "qDocList")]
         entries: Vec<&'a RawValue>,
     }
-    let Listed { entries } = serde_json::from_str(result).ok()?;
+    // The engine writes some keys twice; the last counts.
+    let whole: Box<RawValue>;
+    let entries = match serde_json::from_str(result) {
+        Ok(Listed { entries }) => entries,
+        Err(_) => {
+            let list = rpc::value(result).ok()?.get_mut("qDocList")?.take();
+            whole = to_raw_value(&list).ok()?;
+            serde_json::from_str(whole.get()).ok()?
+        }
+    };
     let mut seen = HashSet::new();
     let mut list = DocList { apps: Vec::with_capacity(entries.len()), damaged: 0 };
     for entry in entries {

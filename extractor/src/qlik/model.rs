@@ -121,6 +121,16 @@ pub struct Variable {
     pub definition: String,
 }
 
+/// The data model of an app as it was read before. Without REST the app is not opened with its data for
+/// it again while its reload time is this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownTables {
+    /// Reload time that the data model is of.
+    pub reloaded_at: i64,
+    /// As `GetTablesAndKeys` would reply.
+    pub reply: Value,
+}
+
 /// Where the data model comes from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum DataModelSource {

@@ -17,7 +17,7 @@ use super::crawl::{CrawlError, crawl};
 use super::data_model::{self, Metadata, Tables};
 use super::engine::{Engine, Mode};
 use super::inventory;
-use super::model::{AppContent, AppEntry, DataModelSource};
+use super::model::{AppContent, AppEntry, DataModelSource, KnownTables};
 use super::progress::Progress;
 use super::rpc::EngineError;
 use super::settings::name;
@@ -31,6 +31,8 @@ const RESUMES: u32 = 1;
 const REFUSALS: u32 = 5;
 /// Waits before trying a site in trouble again, in units of the setting.
 const WAITS: [u32; 2] = [1, 4];
+/// Milliseconds by which a list and the app itself may tell the same reload apart.
+const SAME_RELOAD: u64 = 1000;
 
 /// Bounds on reading one app.
 #[derive(Clone, Debug)]
@@ -125,24 +127,33 @@ pub(super) async fn read_app(
     site: &Inner,
     app: &AppEntry,
     limits: &ReadLimits,
+    known: Option<KnownTables>,
 ) -> Result<AppContent, AppError> {
     let result = tokio::select! {
         biased;
         () = limits.cancel.cancelled() => Err(AppFailure::Cancelled),
-        result = read(site, app, limits.deadline) => result,
+        result = read(site, app, limits.deadline, known) => result,
     };
     result.map_err(|failure| AppError { id: app.id.clone(), title: app.title.clone(), failure })
 }
 
-async fn read(site: &Inner, app: &AppEntry, deadline: Duration) -> Result<AppContent, AppFailure> {
+async fn read(
+    site: &Inner,
+    app: &AppEntry,
+    deadline: Duration,
+    known: Option<KnownTables>,
+) -> Result<AppContent, AppFailure> {
     let mut clock = Clock { total: deadline, spent: Duration::ZERO };
     let progress = read_objects(site, app, &mut clock).await?;
-    let reloaded = app.last_reload_at.is_some()
-        || inventory::time(progress.last_reload_time()).is_some()
-        || progress.has_data();
+    let reloaded_at = inventory::time(progress.last_reload_time()).or(app.last_reload_at);
+    let reloaded = reloaded_at.is_some() || progress.has_data();
     let mut content = progress.finish()?;
     if reloaded {
-        content.data_model = read_data_model(site, app, &mut clock).await;
+        // It may have been reloaded since the list was read.
+        let known = known.filter(|known| {
+            reloaded_at.is_some_and(|time| time.abs_diff(known.reloaded_at) < SAME_RELOAD)
+        });
+        content.data_model = read_data_model(site, app, known, &mut clock).await;
         if let DataModelSource::Unreadable { reason, .. } = &content.data_model {
             content.notices.push(format!("the data model could not be read: {reason}"));
         }
@@ -156,7 +167,12 @@ async fn read(site: &Inner, app: &AppEntry, deadline: Duration) -> Result<AppCon
 /// What a tenant tells of the last reload; without it the app is complete all the same.
 async fn read_reload(site: &Inner, tenant: &Tenant, app: &str, content: &mut AppContent) {
     match tenant.last_reload(&site.login, app).await {
-        Ok(reload) => content.reload = reload.unwrap_or_default(),
+        Ok(reload) => {
+            content.reload = reload.success;
+            content.notices.extend(reload.failed_at.map(|time| {
+                format!("its last reload, which ended at {time}, failed; its data is older")
+            }));
+        }
         Err(error) if matches!(error.class(), Class::Denied | Class::Missing) => {}
         Err(error) => content
             .notices
@@ -214,7 +230,12 @@ async fn objects_once(
     Ok(result?)
 }
 
-async fn read_data_model(site: &Inner, app: &AppEntry, clock: &mut Clock) -> DataModelSource {
+async fn read_data_model(
+    site: &Inner,
+    app: &AppEntry,
+    known: Option<KnownTables>,
+    clock: &mut Clock,
+) -> DataModelSource {
     let mut waits = WAITS.iter().map(|wait| site.settings.timeouts.retry.saturating_mul(*wait));
     loop {
         let error = match site.metadata.read(&site.login, &app.id).await {
@@ -235,6 +256,9 @@ async fn read_data_model(site: &Inner, app: &AppEntry, clock: &mut Clock) -> Dat
             }
             _ => break,
         }
+    }
+    if let Some(known) = known {
+        return DataModelSource::TablesAndKeys(known.reply);
     }
     match read_tables(site, app, clock).await {
         Ok(model) => DataModelSource::TablesAndKeys(model),
@@ -290,6 +314,57 @@ async fn tables_once(site: &Inner, app: &AppEntry) -> Result<Tables, AppFailure>
         let engine = Engine::new(&open.session, &site.settings.timeouts);
         let doc = engine.open(&app.id, Mode::WithData).await?;
         Ok(data_model::tables_and_keys(doc).await?)
+    }
+    .await;
+    site.close_session(open, result.as_ref().err().map(CrawlError::class)).await;
+    Ok(result?)
+}
+
+/// Asks the engine which fields expressions read. Once: it is a cross-check that may be left out.
+pub(super) async fn fields_of_expressions(
+    site: &Inner,
+    app: &AppEntry,
+    expressions: &[String],
+    limits: &ReadLimits,
+) -> Result<Vec<Option<Vec<String>>>, AppError> {
+    let mut clock = Clock { total: limits.deadline, spent: Duration::ZERO };
+    let ask = async {
+        // Data first: who holds a session never waits for data.
+        let _place = site.with_data.acquire().await.map_err(|_| AppFailure::Cancelled)?;
+        let permit = site.limiter.acquire().await;
+        let result = clock.run(fields_once(site, app, expressions)).await;
+        match &result {
+            Ok(_) => permit.succeeded(),
+            Err(failure) if failure.class() == Class::SessionLimit => permit.refused(),
+            Err(_) => drop(permit),
+        }
+        result
+    };
+    let result = tokio::select! {
+        biased;
+        () = limits.cancel.cancelled() => Err(AppFailure::Cancelled),
+        result = ask => result,
+    };
+    result.map_err(|failure| AppError { id: app.id.clone(), title: app.title.clone(), failure })
+}
+
+#[instrument(name = "engine: expressions", level = "info", skip_all)]
+async fn fields_once(
+    site: &Inner,
+    app: &AppEntry,
+    expressions: &[String],
+) -> Result<Vec<Option<Vec<String>>>, AppFailure> {
+    let open = site.open_session(Some(&app.id)).await?;
+    let result = async {
+        let engine = Engine::new(&open.session, &site.settings.timeouts);
+        let doc = engine.open(&app.id, Mode::WithData).await?;
+        // Attached to a session without data it would answer without fields.
+        let layout = doc.app_layout().await?;
+        if layout.get("qIsOpenedWithoutData").and_then(serde_json::Value::as_bool) == Some(true) {
+            return Err(CrawlError::OtherMode);
+        }
+        let asked = expressions.iter().map(|expression| doc.fields_of(expression));
+        Ok(futures::future::try_join_all(asked).await?)
     }
     .await;
     site.close_session(open, result.as_ref().err().map(CrawlError::class)).await;

@@ -17,7 +17,7 @@ use super::feed::{self, Feed};
 use super::http::{Http, RestError};
 use super::limiter::Limiter;
 use super::login::{Credentials, Login, LoginError};
-use super::model::{AppContent, AppEntry};
+use super::model::{AppContent, AppEntry, KnownTables};
 use super::qrs;
 use super::read::{self, AppError, ReadLimits};
 use super::session::Session;
@@ -146,7 +146,41 @@ impl Site {
         app: &AppEntry,
         limits: &ReadLimits,
     ) -> Result<AppContent, AppError> {
-        read::read_app(&self.inner, app, limits).await
+        read::read_app(&self.inner, app, limits, None).await
+    }
+
+    /// The same for an app that was read before, with what is known of its data model.
+    ///
+    /// # Errors
+    /// As [`Site::read_app`].
+    pub async fn read_app_again(
+        &self,
+        app: &AppEntry,
+        limits: &ReadLimits,
+        known: Option<KnownTables>,
+    ) -> Result<AppContent, AppError> {
+        read::read_app(&self.inner, app, limits, known).await
+    }
+
+    /// What the engine says that expressions read, in their order; `None` where it does not say. Opens the
+    /// app with its data, since fields are not there without.
+    ///
+    /// # Errors
+    /// The app cannot be opened with data, the engine is too old, or it takes too long.
+    pub async fn fields_of_expressions(
+        &self,
+        app: &AppEntry,
+        expressions: &[String],
+        limits: &ReadLimits,
+    ) -> Result<Vec<Option<Vec<String>>>, AppError> {
+        read::fields_of_expressions(&self.inner, app, expressions, limits).await
+    }
+
+    /// Whether apps may have to be opened with their data: the site does not serve data models by REST,
+    /// or that is not known yet.
+    #[must_use]
+    pub fn may_open_with_data(&self) -> bool {
+        !matches!(self.inner.metadata.path(), Some(Some(_)))
     }
 
     /// Log of an app's last reload; `None` when there is none, no repository, or it refuses.

@@ -144,6 +144,7 @@ pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     row("extractor.sessionLimitBackoff", &site.limits.session_limit_backoff);
     row("extractor.sessionTtl", &site.limits.session_ttl);
     row("extractor.nonChartObjects", &scope.non_chart_objects);
+    row("extractor.checkExpressions", &run.check_expressions);
     row("extractor.appDeadline", &run.app_deadline);
     row("extractor.maxDeletedShare", &run.max_deleted_share);
     row("extractor.deliveryTimeout", &run.delivery_timeout);

@@ -67,6 +67,8 @@ pub struct SiteKeys {
     pub publish_time: Option<String>,
     /// When it was last reloaded (ISO); default `app.qLastReloadTime`.
     pub last_reload_time: Option<String>,
+    /// On Qlik Cloud: when a reload after the last one that succeeded failed (ISO).
+    pub failed_reload_time: Option<String>,
     /// Size of the app file in bytes; default from `data_metadata.static_byte_size`.
     pub file_size: Option<u64>,
     /// Data connections; the site has those of all its apps together.
@@ -79,6 +81,8 @@ pub struct SiteKeys {
     pub denied_with_data: Vec<String>,
     /// What `GetTablesAndKeys` answers (`{qtr, qk}`); derived from `data_metadata` when absent.
     pub tables_and_keys: Option<Value>,
+    /// What `GetFieldsFromExpression` answers, by expression; for others the fields whose names it has.
+    pub fields_of_expressions: BTreeMap<String, Vec<String>>,
     /// Log of the last reload; the app's reload task offers it.
     pub script_log: Option<String>,
     /// What differs per sheet from its app: approved, published, owner.

@@ -119,7 +119,9 @@ fn item(app: &App) -> Value {
     let tags: Value = tags.map(|tag| json!({"id": derived_id("tag", tag), "name": tag})).collect();
     add("meta", json!({"tags": tags, "collections": [], "isFavorited": false}));
     if let Some(reloaded) = &app.reloaded {
-        add("resourceReloadEndTime", reloaded.clone().into());
+        let failed = app.keys.failed_reload_time.as_ref();
+        add("resourceReloadEndTime", failed.unwrap_or(reloaded).clone().into());
+        add("resourceReloadStatus", if failed.is_some() { "FAILED" } else { "SUCCEEDED" }.into());
         add("resourceReloadStatus", "ok".into());
     }
     if let Some(space) = space_id(app) {
@@ -189,7 +191,11 @@ fn reloads(app: &App) -> Vec<Value> {
         "reloadId": derived_id("reload", &app.id),
         "endTime": end, "success": true, "statements": statements, "includeFiles": [],
     });
-    vec![older, last]
+    let failed = app.keys.failed_reload_time.as_ref().map(|end| {
+        json!({"reloadId": derived_id("reload", &format!("{}/failed", app.id)),
+            "endTime": end, "success": false, "statements": [], "includeFiles": []})
+    });
+    [Some(older), Some(last), failed].into_iter().flatten().collect()
 }
 
 /// One page of a list: the next one's address is absolute and holds a cursor.

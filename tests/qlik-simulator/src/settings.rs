@@ -132,6 +132,12 @@ pub struct Behaviour {
     pub count_as_integer: bool,
     /// Whether `GetFieldsFromExpression` is there; otherwise -32601. Default true.
     pub fields_from_expression: bool,
+    /// Whether the engine writes every key of its results twice, the first time with another value;
+    /// the last counts. Default false: only where real engines do.
+    pub duplicate_keys: bool,
+    /// Sockets, from now on, whose identity is overlooked: they share the session of their user and app
+    /// when there is one. Default 0.
+    pub identities_overlooked: u32,
 }
 
 impl Default for Behaviour {
@@ -151,6 +157,8 @@ impl Default for Behaviour {
             max_record_limit: 1_000_000,
             count_as_integer: false,
             fields_from_expression: true,
+            duplicate_keys: false,
+            identities_overlooked: 0,
         }
     }
 }

@@ -1,12 +1,13 @@
-//! What the engine itself remembers of the last reload (`GetLineage`): files that were read and
-//! written, statements that were passed to databases. Sources of dropped tables are missing there,
-//! so it completes and checks the script, and never stands against it.
+//! What is remembered of the last reload by the engine (`GetLineage`) and by a tenant of Qlik Cloud
+//! (reload metadata): files that were read and written, statements that were passed to databases.
+//! The engine forgets sources of dropped tables, so this completes and checks the script, and never
+//! stands against it.
 
 use serde_json::Value;
 
 use crate::{
-    map::json::text,
-    script::{Connections, glob},
+    map::json::{items, text},
+    script::{Connections, DataConnection, glob},
 };
 
 /// The engine's lineage of an app.
@@ -36,11 +37,40 @@ impl EngineLineage {
                 lineage.read.push(normalise(discriminator));
             }
         }
-        for paths in [&mut lineage.read, &mut lineage.stored] {
+        lineage.sorted()
+    }
+
+    /// The same with the statements of a reload (`{statements[{type, connection, tableName}]}`) as a
+    /// tenant tells it. A file is named by its whole path in either member, or by connection and name.
+    pub(super) fn with_reload(mut self, reload: &Value, connections: &Connections) -> Self {
+        for statement in items(reload, "statements") {
+            let named = |key: &str| text(statement, key).map(str::trim).unwrap_or_default();
+            let (connection, table) = (named("connection"), named("tableName"));
+            let path = match [connection, table].map(file_of) {
+                [Some(path), _] | [_, Some(path)] if path.starts_with("lib://") => path.to_owned(),
+                [Some(path), _] if table.is_empty() => path.to_owned(),
+                [None, Some(file)]
+                    if connections.find(connection).is_some_and(DataConnection::is_folder) =>
+                {
+                    format!("lib://{connection}/{file}")
+                }
+                _ => continue,
+            };
+            let path = connections.normalise(&path, None).path;
+            match named("type").to_ascii_lowercase().as_str() {
+                "store" => self.stored.push(path),
+                _ => self.read.push(path),
+            }
+        }
+        self.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        for paths in [&mut self.read, &mut self.stored] {
             paths.sort_unstable();
             paths.dedup();
         }
-        lineage
+        self
     }
 
     /// Files that were read and that a path with wildcards or unresolved parts can mean.
@@ -72,6 +102,12 @@ fn target_path(target: &str) -> &str {
         .or_else(|| quoted('\'', '\''))
         .unwrap_or_else(|| target.rsplit_once(" (").map_or(target, |(path, _)| path))
         .trim()
+}
+
+/// The file that a name of reload metadata means, be it written as in the engine's lineage.
+fn file_of(name: &str) -> Option<&str> {
+    let name = name.strip_prefix("STORE - ").map_or(name, target_path);
+    is_file(name).then_some(name)
 }
 
 /// Whether an entry without a statement is a file: not inline data, generated rows, a table of the

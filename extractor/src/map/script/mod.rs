@@ -70,7 +70,8 @@ pub fn add_script(
     script: &Script<'_>,
     context: &Context<'_>,
 ) -> Coverage {
-    let engine = EngineLineage::of(&content.lineage, script.connections);
+    let engine = EngineLineage::of(&content.lineage, script.connections)
+        .with_reload(&content.reload, script.connections);
     let places = Places::of(script.found, script.connections, script.apps, &engine);
     let coverage = coverage(script.found, &places);
     let mut messages = Messages::default();

@@ -16,12 +16,13 @@ struct Given<'a> {
     /// `Table: field field; Table: …`
     model: &'a str,
     lineage: Vec<Value>,
+    reload: Value,
     log: Option<&'a str>,
 }
 
 impl<'a> Given<'a> {
     fn new(script: &'a str, model: &'a str) -> Self {
-        Self { script, model, lineage: Vec::new(), log: None }
+        Self { script, model, lineage: Vec::new(), reload: Value::Null, log: None }
     }
 
     fn read(mut self, discriminator: &str) -> Self {
@@ -63,7 +64,8 @@ fn mapped_with(given: &Given<'_>, data_model: DataModelSource) -> (AppEvents, Co
     let found = analyse_one_with(&script, &ScriptContext::new(&connections));
     let entry = AppEntry { id: "app".to_owned(), title: "App".to_owned(), ..AppEntry::default() };
     let lineage = given.lineage.clone();
-    let content = AppContent { data_model, lineage, ..AppContent::default() };
+    let reload = given.reload.clone();
+    let content = AppContent { data_model, lineage, reload, ..AppContent::default() };
     let context =
         Context { service: "s", base_url: None, observed_at: 1, options: Options::default() };
     let mut events = map_app(&entry, &content, &context);
@@ -301,6 +303,35 @@ fn the_engine_tells_what_paths_with_wildcards_were() {
     let (events, _) =
         mapped(&Given::new("T: LOAD 1 AS a AUTOGENERATE 1;", "T: a").read("lib://Q/z.qvd"));
     assert!(events.diagnostics.iter().any(|it| it.message.contains("//h/q/z.qvd")));
+}
+
+/// What a tenant tells of the last reload counts as what the engine does.
+#[test]
+fn reload_metadata_tells_what_paths_with_wildcards_were() {
+    let script = "T: LOAD a FROM [lib://Q/sales_*.qvd] (qvd); STORE T INTO [lib://Q/out_$(x).qvd];";
+    let statement = |kind: &str, connection: &str, table: &str| json!({"type": kind, "connection": connection, "tableName": table, "nbrOfRows": 1});
+    let mut given = Given::new(script, "T: a");
+    given.reload = json!({"statements": [
+        statement("Load", "lib://Q/Sales_1.qvd", ""),
+        statement("Load", "Q", "sales_2.qvd"),
+        statement("Load", "whatever", "lib://Q/sales_3.qvd"),
+        statement("Store", "Q", "out_7.qvd"),
+        statement("Load", "Dw", "dbo.orders"),
+        statement("Load", "INLINE", ""),
+        json!({"type": 5}),
+    ]});
+    let (events, _) = mapped(&given);
+    let found: Vec<String> = events.lineage.iter().map(line).collect();
+    for from in ["sales_1", "sales_2", "sales_3"] {
+        let edge = format!("file //h/q/{from}.qvd -> table T: a<-a [EngineLineage Exact]");
+        assert!(found.contains(&edge), "{edge} in {found:?}");
+    }
+    let stored = "file //h/q/out_7.qvd";
+    assert!(found.iter().any(|edge| edge.contains(&format!("-> {stored}"))), "{found:?}");
+    assert!(!found.iter().any(|edge| edge.contains("orders")), "{found:?}");
+    given.script = "T: LOAD 1 AS a AUTOGENERATE 1;";
+    let (events, _) = mapped(&given);
+    assert!(events.diagnostics.iter().any(|it| it.message.contains("//h/q/sales_2.qvd")));
 }
 
 #[test]

@@ -70,6 +70,12 @@ impl Connections {
 }
 
 impl DataConnection {
+    /// Whether it stands for a folder of files.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        self.root().is_some()
+    }
+
     /// The folder that the connection stands for.
     pub(super) fn root(&self) -> Option<String> {
         let text = self.text.trim().trim_matches('"');

@@ -265,6 +265,8 @@ async fn the_last_reload_that_succeeded_comes_with_the_app() {
     let content = site.read_app(&app(), &limits()).await.unwrap();
     assert_eq!(content.reload["reloadId"], "last");
     assert_eq!(content.reload["statements"][0]["connection"], "dwh");
+    let failed = |notice: &&String| notice.contains("2026-01-03T00:00:00Z");
+    assert_eq!(content.notices.iter().filter(failed).count(), 1, "{:?}", content.notices);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Qlik Cloud as the site: through `plan` to events, and `check`.
 
-use qlik_simulator::{CloudSettings, Effect, Fault, Mode, Person, Settings};
+use qlik_simulator::{CloudSettings, Effect, Fault, Mode, Person, ScriptAccess, Settings};
 use serde_json::json;
 
 use crate::site::{self, Site};
@@ -37,6 +37,39 @@ async fn a_tenant_arrives_as_a_client_managed_site_does() {
     assert!(stats.opens.values().all(|opens| opens.with_data == 0), "data models come by REST");
     let reloads = "GET /api/v1/apps/{id}/reloads/metadata";
     assert!(stats.http_requests.contains_key(reloads), "{:?}", stats.http_requests);
+}
+
+/// The engine's own lineage is refused here: which files the wildcard was is what the reload says.
+#[tokio::test(flavor = "multi_thread")]
+async fn reload_metadata_tells_files_times_and_failures() {
+    let reloaded = "2026-01-02T03:04:05.000Z";
+    let bundle = json!({
+        "app": {"qTitle": "App", "qLastReloadTime": reloaded},
+        "script": "T: LOAD A FROM [lib://Q/sales_*.qvd] (qvd);",
+        "site": {
+            "failed_reload_time": "2026-01-03T00:00:00.000Z",
+            "connections": [{"name": "Q", "type": "folder", "connection_string": "\\\\h\\q"}],
+            "lineage": [{"discriminator": "lib://Q/sales_1.qvd"}, {"discriminator": "lib://Q/other.qvd"}],
+        },
+        "data_metadata": {"reload_meta": {"cpu_time_spent_ms": 1},
+            "fields": [{"name": "A", "src_tables": ["T"]}], "tables": [{"name": "T"}]},
+    });
+    let tokens = vec![("api-key".to_owned(), Person::new("TENANT", "dana"))];
+    let mode = Mode::Cloud(CloudSettings { tokens, page: 2 });
+    let apps = vec![site::app(bundle)];
+    let host_name = "localhost".to_owned();
+    let tenant = Site::start(Settings { apps, mode, host_name, ..Settings::default() }).await;
+    tenant.running.control().set_behaviour(|it| it.script_access = ScriptAccess::ReadOnly);
+    let plan = tenant.plan().await;
+    assert_eq!(plan.event("app")["last_reload_at"], reloaded);
+    let edges: Vec<_> =
+        plan.events.values().filter(|it| it["origin"] == "ENGINE_LINEAGE").collect();
+    assert_eq!(edges.len(), 1, "{:?}", plan.events);
+    assert!(edges[0]["from"].to_string().contains("sales_1.qvd"), "{}", edges[0]);
+    let notices = plan.report["notices"].to_string();
+    for part in ["2026-01-03", "other.qvd"] {
+        assert!(notices.contains(part), "{part}: {notices}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

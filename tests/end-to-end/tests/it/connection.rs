@@ -124,6 +124,25 @@ async fn a_json_web_token_behind_a_virtual_proxy() {
     assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
 }
 
+/// Somebody else has the user's only session: the proxy says so instead of opening one, and the extractor
+/// waits until there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_refuses_sessions_is_waited_for() {
+    let mut site = Site::start(proxy(false)).await;
+    site.connection()["token"] = "jwt-token".into();
+    sign_in(&site).await;
+    let control = site.running.control();
+    control.set_behaviour(|behaviour| behaviour.session_limit = Some(1));
+    let makes_room = async {
+        while site.running.stats().sessions_refused == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        control.set_behaviour(|behaviour| behaviour.session_limit = None);
+    };
+    tokio::join!(check_arrives(&site), makes_room);
+    assert!(site.running.stats().sessions_refused > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_header_behind_a_virtual_proxy() {
     for csrf in [false, true] {

@@ -76,6 +76,23 @@ async fn sessions_are_private_and_do_not_linger() {
     tokio::time::timeout(std::time::Duration::from_secs(30), gone).await.expect("sessions end");
 }
 
+/// The session that should open the app with its data is attached to the one that had it open without,
+/// which would answer an empty data model and no error: it is left for a session of our own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attached_session_is_left() {
+    let children = json!([object("c", "barchart", json!({"qHyperCubeDef": cube("A", "Sum(B)")}))]);
+    let site = Site::with_app(app_with(children)).await;
+    behave(&site, |behaviour| behaviour.rest = Rest::CannotGet);
+    let calm = content(&site.plan().await);
+    site.running.control().reset_stats();
+    // The list of apps, the objects, the data model.
+    behave(&site, |behaviour| behaviour.identities_overlooked = 3);
+    assert_eq!(content(&site.plan().await), calm);
+    let stats = site.running.stats();
+    assert_eq!(stats.sessions_attached, 1, "{stats:?}");
+    assert!(calm.get("qlik_test/app/T").is_some(), "{calm}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn order_of_replies_and_pushed_frames_do_not_matter() {
     let site = Site::with_sample_apps().await;
@@ -266,6 +283,44 @@ async fn odd_values() {
     assert_eq!(plan.event("app/(master items)")["fields"][0]["name"], "M");
 }
 
+/// The engine is asked what expressions read only when that is wanted; what it says otherwise is told and
+/// counted, and changes no event.
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_are_checked_with_the_engine() {
+    let mut bundle = app_with(json!([
+        object("c", "barchart", json!({"qHyperCubeDef": cube("=Upper(A)", "Sum(B)")})),
+        object("v", "barchart", json!({"qHyperCubeDef": cube("A", "$(v) + 1")})),
+    ]));
+    bundle["variables"] =
+        json!([{"qValue": "", "qProperties": {"qName": "v", "qDefinition": "Max(B)"}}]);
+    bundle["site"]["fields_of_expressions"] = json!({"Sum(B)": ["A", "B"]});
+    let mut site = Site::with_app(bundle).await;
+    let plain = site.plan().await;
+    assert_eq!(plain.report["expressions"], json!({"checked": 0, "differing": 0}));
+    assert_eq!(site.running.stats().all_opens().with_data, 0);
+    site.config["extractor"]["checkExpressions"] = true.into();
+    let checked = site.plan().await;
+    assert_eq!(content(&checked), content(&plain));
+    assert_eq!(checked.report["expressions"], json!({"checked": 3, "differing": 1}));
+    let notices = checked.report["notices"]["app"].to_string();
+    assert!(notices.contains("the engine reads `A` in `Sum(B)`"), "{notices}");
+    // An engine that is too old costs the check only.
+    behave(&site, |behaviour| behaviour.fields_from_expression = false);
+    let old = site.plan().await;
+    assert_eq!(content(&old), content(&plain));
+    assert!(old.report["notices"].to_string().contains("could not be asked"), "{}", old.report);
+}
+
+/// An engine may write a key twice, nested as deep as it likes; the last counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_come_twice() {
+    let site = Site::with_sample_apps().await;
+    behave(&site, |behaviour| behaviour.rest = Rest::CannotGet);
+    let calm = content(&site.plan().await);
+    behave(&site, |behaviour| behaviour.duplicate_keys = true);
+    world::assert_same(&content(&site.plan().await), &calm);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn titles_that_are_expressions() {
     let title = json!({"qStringExpression": {"qExpr": "'Total: ' & Sum(A)"}});
@@ -345,6 +400,50 @@ async fn linked_master_visualizations_and_kinds_of_objects() {
     assert!(plan.keys("app/box").is_empty() && plan.keys("app/master").is_empty());
 }
 
+/// Containers of every kind, within each other; the list boxes of a filter pane are its parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_within_containers() {
+    let chart = |id: &str, child: &str| {
+        object(id, "barchart", json!({"childRefId": child, "qHyperCubeDef": cube("A", "Sum(B)")}))
+    };
+    let inside = |mut outer: Value, children: Value| {
+        outer["qChildren"] = children;
+        outer
+    };
+    let list =
+        object("list", "listbox", json!({"qListObjectDef": {"qDef": {"qFieldDefs": ["A"]}}}));
+    let pane = inside(object("pane", "filterpane", json!({"childRefId": "p"})), json!([list]));
+    let layout = inside(
+        object(
+            "layout",
+            "sn-layout-container",
+            json!({"childRefId": "l",
+            "objects": [{"childRefId": "p"}, {"childRefId": "d"}]}),
+        ),
+        json!([chart("deep", "d"), pane]),
+    );
+    let tabs = inside(
+        object(
+            "tabs",
+            "sn-tabbed-container",
+            json!({"objects": [
+            {"childRefId": "l", "label": "L"}, {"childRefId": "x", "condition": "=Max(B)>1"}]}),
+        ),
+        json!([chart("tab", "x"), layout]),
+    );
+    let mut site = Site::with_app(app_with(json!([tabs]))).await;
+    let plan = site.plan().await;
+    assert_eq!(plan.event("app")["sheets"][0]["chart_ids"], json!(["deep", "tab"]));
+    assert_eq!(plan.event("app/deep")["parent_id"], "layout");
+    assert_eq!(plan.event("app/tab")["parent_id"], "tabs");
+    assert!(plan.event("app/tab")["auxiliary_expressions"].to_string().contains("Max(B)"));
+    site.config["extractor"]["nonChartObjects"] = true.into();
+    let plan = site.plan().await;
+    assert_eq!(plan.event("app")["sheets"][0]["chart_ids"], json!(["pane", "deep", "tab"]));
+    assert_eq!(plan.event("app/pane")["dimensions"][0]["fields"], json!(["A"]));
+    assert!(plan.keys("app/list").is_empty() && plan.keys("app/tabs").is_empty());
+}
+
 /// One object that cannot be read this time costs itself only; a page of nonsense costs its app.
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_answers() {
@@ -399,4 +498,22 @@ async fn data_models_without_rest() {
     let engine = site.plan().await;
     assert_eq!(engine.events.keys().collect::<Vec<_>>(), rest.events.keys().collect::<Vec<_>>());
     assert!(site.running.stats().all_opens().with_data > 0);
+}
+
+/// Apps that are read at the same time share what the first of them found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_asked_once_whether_it_has_data_models_by_rest() {
+    let site = Site::with_sample_apps().await;
+    behave(&site, |behaviour| behaviour.latencies.http_ms = 100);
+    for (rest, requests) in [(Rest::CannotGet, 2), (Rest::Present, site::sample_apps().len())] {
+        behave(&site, |behaviour| behaviour.rest = rest);
+        site.running.control().reset_stats();
+        let plan = site.plan().await;
+        let stats = site.running.stats().http_requests;
+        let asked = stats.iter().filter(|(route, _)| route.ends_with("data/metadata"));
+        let asked: u64 = asked.map(|(_, count)| count).sum();
+        assert!(usize::try_from(asked).is_ok_and(|asked| asked <= requests), "{stats:?}");
+        let said = plan.stderr.matches("data models by REST").count();
+        assert_eq!(said, 1, "{}", plan.stderr);
+    }
 }

@@ -1,6 +1,8 @@
 //! What is read without opening apps: owners, streams, tags, and what a silent repository must not undo.
 
-use qlik_simulator::{Description, Qrs};
+use std::collections::BTreeMap;
+
+use qlik_simulator::{Description, Qrs, Rest, Touch};
 use schemas::{Event, Topic, event::Dashboard};
 use serde_json::json;
 
@@ -112,4 +114,47 @@ async fn a_repository_that_speaks_for_the_first_time_opens_nothing() {
     assert_eq!(control.stats().all_opens().without_data, 0);
     let (app, _) = world.copy.clone().expect("the samples have a copy");
     assert!(dashboard(&world, &app).owner.is_some());
+}
+
+/// Without REST the data model costs opening an app with its data: that is done when the app was reloaded,
+/// not when its charts changed, by any process.
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_are_opened_with_data_only_when_they_were_reloaded() {
+    let world = World::with_sample_apps().await;
+    let control = world.control();
+    control.set_behaviour(|behaviour| behaviour.rest = Rest::CannotGet);
+    world.extract(&[]).await;
+    let (app, _) = world.copy.clone().expect("the samples have a copy");
+    let content = world.topic_content();
+    let opens = || control.stats().opens_of(&app);
+    assert!(opens().with_data > 0);
+    let extract = async |args: &[&str], read: usize, with_data: u64| {
+        control.reset_stats();
+        let report = world.extract(args).await;
+        assert_eq!(report["apps_read"], json!(read), "{report}");
+        assert_eq!((opens().without_data, opens().with_data), (1, with_data), "{args:?}");
+        assert_eq!(control.stats().all_opens().with_data > 0, with_data > 0);
+    };
+    // Its data model is the published one, and what follows from it is as it was.
+    assert!(control.touch_app(&app, Touch::modified_now()));
+    extract(&[], 1, 0).await;
+    let tables = |content: &BTreeMap<String, String>| {
+        let of_reload = |key: &str| {
+            key.starts_with("lineage")
+                || key.starts_with("datamodels") && !key.ends_with("(master items)")
+        };
+        let kept = content.iter().filter(|(key, _)| of_reload(key));
+        kept.map(|(key, hash)| (key.clone(), hash.clone())).collect::<Vec<_>>()
+    };
+    assert!(tables(&content).len() > 50);
+    assert_eq!(tables(&world.topic_content()), tables(&content));
+    // Other options may ask for tables that are not published.
+    let filtered = "source.sourceConfig.config.dataModelFilterPattern={\"excludes\": [\"^none$\"]}";
+    assert!(control.touch_app(&app, Touch::reloaded_now()));
+    extract(&[], 1, 1).await;
+    assert!(control.touch_app(&app, Touch::modified_now()));
+    extract(&[], 1, 0).await;
+    extract(&["--full"], world.apps.len(), 1).await;
+    assert!(control.touch_app(&app, Touch::modified_now()));
+    extract(&["--set", filtered], world.apps.len(), 1).await;
 }

@@ -100,16 +100,37 @@ pub(super) fn call(
                 return Err(RpcError::new(METHOD_NOT_FOUND, "GetFieldsFromExpression"));
             }
             let expression = request.text(0, "qExpr")?;
+            let told = app.keys.fields_of_expressions.get(expression);
             let fields = metadata(document, app)
-                .map(|metadata| data_model::fields_in_expression(metadata, expression))
+                .map(|metadata| match told {
+                    Some(told) => told.clone(),
+                    None => data_model::fields_in_expression(metadata, expression),
+                })
                 .unwrap_or_default();
             Outcome::one("qFieldNames", fields)
+        }
+        "ExpandExpression" => {
+            let expression = request.text(0, "qExpression")?;
+            let expanded = expanded(content, expression);
+            Outcome::one("qExpandedExpression", expanded)
         }
         "GetLibraryContent" => Outcome::one("qList", json!({"qItems": []})),
         "GetLooselyCoupledVector" => Outcome::one("qv", json!([])),
         "AbortModal" => Outcome::default(),
         _ => return Err(no_such_method(request)),
     })
+}
+
+/// An expression with its variables replaced by their definitions; parameters and evaluation are not
+/// simulated.
+fn expanded(content: &Content, expression: &str) -> String {
+    let mut text = expression.to_owned();
+    for _ in 0..8 {
+        for variable in content.variables() {
+            text = text.replace(&format!("$({})", variable.name), variable.definition());
+        }
+    }
+    text
 }
 
 fn text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {

@@ -14,6 +14,7 @@ mod rpc;
 mod session;
 mod socket;
 mod strip;
+mod twice;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -208,11 +209,17 @@ fn open(
     }
     let identity =
         [header_identity.unwrap_or_default(), endpoint.identity.clone().unwrap_or_default()];
-    let key = SessionKey {
+    let mut key = SessionKey {
         account: user.account(),
         app: endpoint.app.clone(),
         identity: identity.join("/"),
     };
+    site.set_behaviour(|behaviour| {
+        if behaviour.identities_overlooked > 0 {
+            behaviour.identities_overlooked -= 1;
+            key.identity.clear();
+        }
+    });
     let (state, session) = match site.sessions.join(site, key, user) {
         Joined::Created(session) => ("SESSION_CREATED", Some(session)),
         Joined::Attached(session) => ("SESSION_ATTACHED", Some(session)),

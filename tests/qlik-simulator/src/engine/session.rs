@@ -267,6 +267,9 @@ async fn execute(site: &Site, document: &mut Document, job: &Job) -> Option<Stri
         job.socket.opened(app);
     }
     let mut text = request.reply(outcome);
+    if site.behaviour().duplicate_keys {
+        text = super::twice::written(&text);
+    }
     if effect == Some(Effect::Malformed) {
         let half = (0..=text.len() / 2).rev().find(|&index| text.is_char_boundary(index));
         text.truncate(half.unwrap_or(0));
