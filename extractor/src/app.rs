@@ -14,7 +14,7 @@ use crate::{
     cross_check::{CrossCheck, Expressions},
     map::{self, Coverage},
     qlik::{
-        AppError, ReadLimits, Site,
+        AppError, Class, ReadLimits, Site,
         model::{AppContent, AppEntry, DataModelSource, KnownTables},
     },
     records::now,
@@ -45,6 +45,19 @@ pub(crate) enum Failure {
     /// Its data model may be readable at another time.
     #[error("the data model could not be read: {0}")]
     DataModel(String),
+}
+
+impl Failure {
+    /// Whether the site may be in trouble, and not the app.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::App(error) => matches!(
+                error.class(),
+                Class::Later | Class::Reconnect | Class::SessionLimit | Class::Repeat
+            ),
+            Self::DataModel(_) => false,
+        }
+    }
 }
 
 /// Reads an app, of which the data model may be known; the error is why it could not be.

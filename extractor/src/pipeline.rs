@@ -2,10 +2,11 @@
 //! dashboard event last → vanished apps → report. What cannot be read is reported and stays as it is.
 
 mod deletions;
+mod outage;
 mod outcome;
 mod plan;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt as _, stream};
 use schemas::{
@@ -35,9 +36,12 @@ use crate::{
     writer::Writer,
 };
 
-use self::outcome::{Outcome, count};
 pub use self::plan::plan;
 pub(crate) use self::{deletions::refusal, outcome::is_current};
+use self::{
+    outage::Outage,
+    outcome::{Outcome, count},
+};
 
 /// Records of data files that are compared and written at a time.
 const FILES_AT_ONCE: usize = 5000;
@@ -54,6 +58,18 @@ pub enum Error {
     /// An app could not be read for a reason that concerns the whole site.
     #[error(transparent)]
     App(#[from] AppError),
+    /// App after app failed.
+    #[error(
+        "the site has not worked for {seconds} s (`extractor.outageTimeout`): {apps} apps one after the other could not be read, the last one: {reason}; the run is given up, and the next one goes on where it ended"
+    )]
+    Outage {
+        /// How many.
+        apps: usize,
+        /// For how long.
+        seconds: u64,
+        /// Why the last one failed.
+        reason: String,
+    },
     /// Standard output.
     #[error("failed to write to standard output")]
     Output(#[from] std::io::Error),
@@ -260,6 +276,8 @@ impl RunContext<'_> {
         clock: &mut Clock,
     ) -> Result<(), Error> {
         let nothing = AppState::default();
+        let at_a_time = self.settings.site.limits.sessions.saturating_mul(2);
+        let mut outage = Outage::new(self.settings, at_a_time);
         let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
@@ -276,13 +294,15 @@ impl RunContext<'_> {
                 };
                 looked_at.instrument(span)
             })
-            .buffer_unordered(self.settings.site.limits.sessions.saturating_mul(2));
+            .buffer_unordered(at_a_time);
         let mut progress = Progress::new(apps.len());
         while let Some((entry, outcome)) = results.next().await {
             if let Outcome::Stop(error) = outcome {
                 return Err(error);
             }
+            let works = outage.note(&outcome, Instant::now());
             count(&mut clock.report, entry, outcome);
+            works?;
             progress.step(&clock.report);
             self.metrics.progress(&clock.report);
         }

@@ -158,6 +158,8 @@ pub struct Scope {
 pub struct Run {
     /// For one app.
     pub app_deadline: Duration,
+    /// How long app after app may fail until a run is given up.
+    pub outage_timeout: Duration,
     /// Whether the engine is asked too which fields expressions read.
     pub check_expressions: bool,
     /// Whether vanished apps become tombstones.

@@ -192,6 +192,8 @@ pub struct Extractor {
     pub request_timeout: Option<Span>,
     /// Time limit for one app. Default 10m.
     pub app_deadline: Option<Span>,
+    /// How long app after app may fail because the site does not work until a run is given up. Default 2m.
+    pub outage_timeout: Option<Span>,
     /// Time limit for opening an app with data. Default 5m.
     pub open_with_data_timeout: Option<Span>,
     /// Wait after the site refused a session because there are too many. Default 1m.

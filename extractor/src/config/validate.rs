@@ -107,6 +107,7 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
     });
     Run {
         app_deadline: duration(own.app_deadline, 600, "appDeadline", problems),
+        outage_timeout: duration(own.outage_timeout, 120, "outageTimeout", problems),
         check_expressions: own.check_expressions.unwrap_or(false),
         delete_dashboards: pipeline.mark_deleted_dashboards.unwrap_or(true),
         delete_data_models: pipeline.mark_deleted_data_models.unwrap_or(true),

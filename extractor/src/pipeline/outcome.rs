@@ -35,13 +35,22 @@ pub(super) enum Outcome {
     },
     /// Nothing is published of it, and the user may not open it.
     NotVisible,
-    Failed(String),
+    Failed {
+        reason: String,
+        /// Whether it may be the site's trouble, and not the app's.
+        is_passing: bool,
+    },
     Cancelled,
     /// The run must not go on.
     Stop(Error),
 }
 
 impl Outcome {
+    /// For a reason that is not the site's.
+    fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into(), is_passing: false }
+    }
+
     /// Tells the app's span.
     pub(super) fn record(&self, span: &Span) {
         let (name, status) = match self {
@@ -50,7 +59,7 @@ impl Outcome {
             Self::Published { .. } => ("read", "OK"),
             Self::NotVisible => ("not visible", "OK"),
             Self::Cancelled => ("cancelled", "OK"),
-            Self::Failed(_) => ("failed", "ERROR"),
+            Self::Failed { .. } => ("failed", "ERROR"),
             Self::Stop(_) => ("stop", "ERROR"),
         };
         span.record("outcome", name).record("otel.status_code", status);
@@ -99,13 +108,18 @@ impl RunContext<'_> {
             {
                 return Outcome::NotVisible;
             }
-            Err(error) => return Outcome::Failed(error_chain(&error)),
+            Err(error) => {
+                return Outcome::Failed {
+                    is_passing: error.is_passing(),
+                    reason: error_chain(&error),
+                };
+            }
         };
         app.gaps.described = !entry.described;
         if app.gaps.any() && known.dashboard.is_some() {
             let Some(published) = self.writer.published_dashboard(known).await else {
-                return Outcome::Failed(
-                    "parts could not be read, and what is published of them neither".to_owned(),
+                return Outcome::failed(
+                    "parts could not be read, and what is published of them neither",
                 );
             };
             changes::carry_over(&mut app.dashboard, published, &app.gaps);
@@ -137,7 +151,7 @@ impl RunContext<'_> {
                 Outcome::Published { changes, notices, coverage, checked }
             }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::Failed(error_chain(&error)),
+            Err(error) => Outcome::failed(error_chain(&error)),
         }
     }
 
@@ -162,7 +176,7 @@ impl RunContext<'_> {
         Some(match self.writer.publish(changes, &settled).await {
             Ok(changes) => Outcome::Described(changes),
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::Failed(error_chain(&error)),
+            Err(error) => Outcome::failed(error_chain(&error)),
         })
     }
 
@@ -214,7 +228,7 @@ pub(super) fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
             report.apps_described += 1;
             count_events(report, changes);
         }
-        Outcome::Failed(reason) => fail(report, entry, reason),
+        Outcome::Failed { reason, .. } => fail(report, entry, reason),
         Outcome::Published { changes, notices, coverage, checked } => {
             report.expressions.add(checked);
             report.apps_read += 1;

@@ -146,6 +146,7 @@ pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     row("extractor.nonChartObjects", &scope.non_chart_objects);
     row("extractor.checkExpressions", &run.check_expressions);
     row("extractor.appDeadline", &run.app_deadline);
+    row("extractor.outageTimeout", &run.outage_timeout);
     row("extractor.maxDeletedShare", &run.max_deleted_share);
     row("extractor.deliveryTimeout", &run.delivery_timeout);
     row("extractor.maxPartitionBytes", &run.max_partition_bytes);

@@ -1,6 +1,7 @@
 //! What the operator is told: one clear error that names the setting to change, and the exit code.
 
 use end_to_end::stage;
+use qlik_simulator::{Effect, Fault};
 use schemas::Topic;
 
 use crate::world::{self, World};
@@ -130,4 +131,21 @@ async fn a_partition_is_not_filled_beyond_its_limit() {
     // With room enough the rest follows.
     world.extract(&[]).await;
     assert_eq!(world.broker.events(Topic::Dashboards).len(), world.apps.len());
+}
+
+/// An engine that goes down in the middle of a run ends it, and the next run reads the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_goes_down_ends_the_run() {
+    let world = World::with_sample_apps().await;
+    let control = world.site().control().clone();
+    control.add_fault(Fault::of_method("OpenDoc", Effect::DropSocket).after(2));
+    let overrides =
+        ["extractor.concurrency=1", "extractor.outageTimeout=1ms"].map(ToOwned::to_owned);
+    let args = with_overrides(&overrides, &["run", "--once"]);
+    check(&world, "extractor", &refs(&args), 3, &["extractor.outageTimeout", "OpenDoc"]).await;
+    let read = world.broker.records(Topic::Dashboards).len();
+    assert!((1..world.apps.len()).contains(&read), "{read} apps were read before");
+    control.clear_faults();
+    drop(stage::run("extractor", &world.config, &["run", "--once"]).await.with_code(0));
+    assert_eq!(world.broker.records(Topic::Dashboards).len(), world.apps.len());
 }
