@@ -239,6 +239,11 @@ fn call<'a>(
     parts: &mut Parts<'a>,
     todo: &mut Vec<(&'a Expr, bool)>,
 ) {
+    let name = function.name.to_string().to_ascii_lowercase();
+    if matches!(name.as_str(), "percentile_cont" | "percentile_disc" | "mode") {
+        // `PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)`: a value of what is sorted.
+        todo.extend(function.within_group.iter().map(|order| (&order.expr, value)));
+    }
     let list = match &function.args {
         FunctionArguments::None => return,
         FunctionArguments::Subquery(query) => {
@@ -257,7 +262,6 @@ fn call<'a>(
         }
         return;
     }
-    let name = function.name.to_string().to_ascii_lowercase();
     let count = list.len();
     for (index, argument) in list.iter().enumerate() {
         let argument = match argument {
@@ -266,7 +270,9 @@ fn call<'a>(
         };
         let FunctionArgExpr::Expr(argument) = argument else { continue };
         let selects = match (name.as_str(), index) {
-            ("iif" | "if" | "nvl2", 0) => true,
+            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
+            // The second says which value is none, or which row it is taken from.
+            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
             // DECODE(x, search, result, …, default)
             ("decode", 0) => count > 2,
             ("decode", index) => index % 2 == 1 && index + 1 < count,

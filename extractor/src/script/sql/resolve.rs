@@ -95,6 +95,9 @@ impl Resolver<'_> {
         for from in &select.from {
             self.from(from, ctes, outer, &mut relations, &mut shared, &mut conditions);
         }
+        for view in &select.lateral_views {
+            self.lateral_view(view, ctes, outer, &mut relations);
+        }
         conditions.extend(select.selection.iter().chain(&select.having).chain(&select.qualify));
         conditions.extend(&select.prewhere);
         note_known(&mut relations, select, &conditions);
