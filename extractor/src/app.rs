@@ -74,7 +74,7 @@ pub(crate) async fn read(
                     origin: analysis.origin,
                 };
                 let found = map::add_script(&mut events, &content, &script, &context);
-                coverage = (analysis.origin == Origin::LoadScript).then_some(found);
+                coverage = (analysis.origin != Origin::DataManager).then_some(found);
             }
             None => gaps.script = true,
         }

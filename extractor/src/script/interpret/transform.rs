@@ -139,7 +139,6 @@ fn merge(mut relation: Relation, keys: &[String]) -> Relation {
     relation
 }
 
-
 /// `HIERARCHY (id, parent, name, [parent name, [path source, [path name, [delimiter, [depth]]]]])`:
 /// the fields stay, those named are added. The nodes' names by level (`name1`, `name2` …) depend on
 /// the data.

@@ -31,14 +31,14 @@ impl Report {
                             .map(|(name, ends)| (name.clone(), ends_json(ends)))
                             .collect();
                         let sources = table.sources.iter().map(source_json);
-                        let table_json = json!({"sources": unique(sources), "fields": fields});
-                        (table.name.clone(), table_json)
+                        (table.name.clone(), table_json(unique(sources), fields))
                     })
                     .collect();
-                (name.clone(), json!({"tables": tables}))
+                (name.clone(), object([("tables", Value::Object(tables))]))
             })
             .collect();
-        json!({"apps": apps, "chain": {"edges": edges, "apps": chain}})
+        let chain = [("edges", Value::Array(edges)), ("apps", Value::Object(chain))];
+        object([("apps", Value::Object(apps)), ("chain", object(chain))])
     }
 }
 
@@ -58,7 +58,11 @@ fn app_json(app: &App) -> Value {
         .iter()
         .map(|each| json!({"line": each.line, "column": each.column, "message": each.message}))
         .collect();
-    json!({"tables": tables, "stores": stores, "diagnostics": diagnostics})
+    object([
+        ("tables", Value::Object(tables)),
+        ("stores", Value::Object(stores)),
+        ("diagnostics", Value::Array(diagnostics)),
+    ])
 }
 
 fn entry(app: &App, sources: &[SourceUse], fields: &[Field]) -> Value {
@@ -74,7 +78,16 @@ fn entry(app: &App, sources: &[SourceUse], fields: &[Field]) -> Value {
             (field.name.clone(), unique(origins))
         })
         .collect();
-    json!({"sources": unique(sources), "fields": fields})
+    table_json(unique(sources), fields)
+}
+
+fn table_json(sources: Value, fields: Map<String, Value>) -> Value {
+    object([("sources", sources), ("fields", Value::Object(fields))])
+}
+
+/// An object of parts that are moved into it: `json!` copies what it is given, at every level.
+fn object<const N: usize>(parts: [(&str, Value); N]) -> Value {
+    Value::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
 }
 
 fn ends_json(ends: &[End]) -> Value {
@@ -97,6 +110,10 @@ fn source_json(source: &Source) -> Value {
 
 /// Each value once, in order.
 fn unique(values: impl Iterator<Item = Value>) -> Value {
-    let mut seen = std::collections::HashSet::new();
-    Value::Array(values.filter(|value| seen.insert(value.to_string())).collect())
+    let mut values: Vec<Value> = values.collect();
+    if values.len() > 1 {
+        let mut seen = std::collections::HashSet::new();
+        values.retain(|value| seen.insert(value.to_string()));
+    }
+    Value::Array(values)
 }

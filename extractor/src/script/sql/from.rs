@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sqlparser::ast::{
     Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator,
-    JsonTableColumn, LateralView, ObjectName, ObjectNamePart, PivotValueSource, TableAlias, TableFactor,
-    TableWithJoins,
+    JsonTableColumn, LateralView, ObjectName, ObjectNamePart, PivotValueSource, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
 use super::expression::{column_name, mentioned};
