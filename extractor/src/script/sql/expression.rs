@@ -67,10 +67,12 @@ pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
 
 /// Functions that are written without parentheses.
 fn is_pseudo(name: &str) -> bool {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
         "sysdate",
         "systimestamp",
         "rownum",
+        "connect_by_isleaf",
+        "connect_by_iscycle",
         "rowid",
         "level",
         "user",
@@ -85,7 +87,8 @@ fn is_pseudo(name: &str) -> bool {
         "nextval",
         "currval",
     ];
-    NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))
+    // `@v` is a variable of the database.
+    name.starts_with('@') || NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))
 }
 
 fn visit<'a>(
@@ -319,7 +322,17 @@ fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String
         _ => return None,
     };
     let is_type = TYPES.iter().any(|each| name.eq_ignore_ascii_case(each));
-    if parts.len() != 2 || !is_type {
+    // `a (VARCHAR(10))`: without a qualifier it is one when its type has a size.
+    let is_sized = match first {
+        Expr::Function(inner) => match &inner.args {
+            FunctionArguments::List(list) => list.args.iter().all(|size| {
+                matches!(size, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
+            }),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !is_type || !(parts.len() == 2 || (parts.len() == 1 && is_sized)) {
         return None;
     }
     parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
