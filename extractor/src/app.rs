@@ -174,6 +174,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         "includeTags": scope.include_tags,
         "includeDataModels": scope.include_data_models,
         "nonChartObjects": scope.non_chart_objects,
+        "includes": settings.includes.describe(),
         // What was kept is deleted once that is wanted, although the app has not changed.
         "deletes": [settings.run.delete_charts, settings.run.delete_data_models],
     });

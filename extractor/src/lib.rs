@@ -18,6 +18,7 @@ pub mod config;
 pub mod expression;
 mod files;
 mod follow;
+pub mod includes;
 pub mod kafka;
 pub mod lineage;
 mod listed;

@@ -8,6 +8,8 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 
 use crate::{
+    config::Settings,
+    includes::Includes,
     map::{AppNames, Read, reads},
     qlik::{
         Site,
@@ -21,6 +23,8 @@ use crate::{
 pub(crate) struct Surroundings {
     /// The apps that `BINARY` may mean.
     pub(crate) names: Arc<AppNames>,
+    /// Files that scripts include.
+    includes: Arc<Includes>,
     /// The site's data connections, in the shape of `GetConnections`; asked for with the first script.
     connections: OnceCell<Arc<[Value]>>,
 }
@@ -39,9 +43,10 @@ pub(crate) struct Analysis {
 const MAX_MODEL_TEXT: usize = 8 << 20;
 
 impl Surroundings {
-    /// With these apps.
-    pub(crate) fn of(names: Arc<AppNames>) -> Self {
-        Self { names, connections: OnceCell::new() }
+    /// With these apps and the included files that the settings name.
+    pub(crate) fn of(names: Arc<AppNames>, settings: &Settings) -> Self {
+        let includes = Arc::new(settings.includes.clone());
+        Self { names, includes, connections: OnceCell::new() }
     }
 
     async fn connections(&self, site: &Site) -> Arc<[Value]> {
@@ -78,6 +83,7 @@ pub(crate) async fn analyse(
     let id = entry.id.clone();
     // What the app's user may use, then what only the repository tells.
     let (own, of_site) = (content.connections.clone(), around.connections(site).await);
+    let includes = around.includes.clone();
     let variables = content.variables.iter();
     let variables: Vec<(String, String)> =
         variables.map(|it| (it.name.clone(), it.definition.clone())).collect();
@@ -90,7 +96,9 @@ pub(crate) async fn analyse(
             log: log.as_deref().filter(|log| script::is_log_of(log, &text)),
             variables: &variables,
         };
-        let found = script::analyse_one_with(&script, &Context::new(&connections));
+        let includes = |path: &str| includes.text(path);
+        let context = Context { includes: &includes, ..Context::new(&connections) };
+        let found = script::analyse_one_with(&script, &context);
         Analysis { found, connections, origin }
     });
     match analysis.await {

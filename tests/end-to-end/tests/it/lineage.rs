@@ -299,6 +299,32 @@ async fn the_log_of_the_reload_decides() {
     assert!(unresolved.as_u64().is_some_and(|count| count > 0), "{report}");
 }
 
+/// A script may be one line; the files that it includes are followed where a copy of them is given.
+#[tokio::test(flavor = "multi_thread")]
+async fn included_files_are_followed_where_their_text_is_given() {
+    let world = World::with_sample_apps().await;
+    world.change_script(ETL, |_| "$(Must_Include=lib://Scripts/load.qvs);\r\n".to_owned());
+    let customers = Node::data_model(ETL, "Customers");
+    let sources = || edges(&world).into_iter().filter(|edge| edge.to == customers).count();
+    let report = world.extract(&[]).await;
+    assert_eq!(sources(), 0);
+    let open = report["coverage_by_app"][ETL]["open"].to_string();
+    assert!(open.contains("lib://Scripts/load.qvs"), "{report}");
+
+    let scripts = tempfile::tempdir().expect("a folder");
+    let text =
+        "\u{feff}LIB CONNECT TO 'CRM';\r\nCustomers: SQL SELECT Segment FROM public.customers;\r\n";
+    std::fs::write(scripts.path().join("load.qvs"), text).expect("a file");
+    let folder = scripts.path().to_str().expect("UTF-8").to_owned();
+    world.change_config(|config| {
+        config["extractor"]["includes"] = serde_json::json!({"lib://scripts/": folder});
+    });
+    // The option shapes the events: the app is read again without having changed.
+    let report = world.extract(&[]).await;
+    assert_eq!(sources(), 1, "{report}");
+    assert_eq!(report["coverage_by_app"][ETL]["unresolved"], 0, "{report}");
+}
+
 /// What the engine remembers of the last reload stands in for a script that cannot be read.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_tells_of_an_app_whose_script_is_refused_or_gone() {
