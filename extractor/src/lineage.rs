@@ -95,7 +95,7 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
 
 fn render(report: &Report, format: LineageFormat) -> String {
     match format {
-        LineageFormat::Json => format!("{:#}", report.to_json()),
+        LineageFormat::Json => report.to_json_text(),
         LineageFormat::Mermaid => report.to_mermaid(),
         LineageFormat::Text => report.to_text(),
         LineageFormat::Html => Graph::of_scripts(report, "Lineage of load scripts").to_html(),
