@@ -91,7 +91,7 @@ pub(crate) async fn read(
                     origin: analysis.origin,
                 };
                 let found = map::add_script(&mut events, &content, &script, &context);
-                coverage = (analysis.origin == Origin::LoadScript).then_some(found);
+                coverage = (analysis.origin != Origin::DataManager).then_some(found);
             }
             None => gaps.script = true,
         }
@@ -227,6 +227,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> String {
         "includeTags": scope.include_tags,
         "includeDataModels": scope.include_data_models,
         "nonChartObjects": scope.non_chart_objects,
+        "includes": settings.includes.describe(),
         // What was kept is deleted once that is wanted, although the app has not changed.
         "deletes": [settings.run.delete_charts, settings.run.delete_data_models],
     });

@@ -21,7 +21,7 @@ use schemas::{
     key,
 };
 
-pub(crate) use self::said::{Edges, edges_of};
+pub(crate) use self::said::{Edges, Writer, edges_of};
 use self::{
     edges::{AppEdges, Said},
     said::{FileSaid, edge, said},
@@ -54,8 +54,8 @@ pub(crate) enum Change {
 }
 
 impl Book {
-    /// Takes in a record of the state topics.
-    pub(crate) fn take(&mut self, service: &str, stored: &Stored<'_>) {
+    /// Takes in a record of the state topics, with what finds the schema that wrote it.
+    pub(crate) fn take(&mut self, service: &str, stored: &Stored<'_>, writer: Writer<'_>) {
         let Some(parts) = key::parse(service, stored.key) else { return };
         match stored.topic {
             Topic::DataModels if parts.app_id == key::FILE => {
@@ -71,7 +71,7 @@ impl Book {
             }
             Topic::Lineage => {
                 let hash = parse_hash(parts.rest);
-                let told = stored.origin.and(stored.value).and_then(edge);
+                let told = stored.origin.and(stored.value).and_then(|value| edge(value, writer));
                 match told {
                     Some(edge) => self.insert(parts.app_id, hash, said(&edge)),
                     None => self.remove(parts.app_id, hash),

@@ -19,6 +19,7 @@ mod cross_check;
 pub mod expression;
 mod files;
 mod follow;
+pub mod includes;
 pub mod kafka;
 pub mod lineage;
 mod listed;

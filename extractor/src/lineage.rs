@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{LineageArgs, LineageFormat},
+    includes,
     page::Graph,
     script::{Connections, Report, Script, analyse},
 };
@@ -94,7 +95,7 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
 
 fn render(report: &Report, format: LineageFormat) -> String {
     match format {
-        LineageFormat::Json => format!("{:#}", report.to_json()),
+        LineageFormat::Json => report.to_json_text(),
         LineageFormat::Mermaid => report.to_mermaid(),
         LineageFormat::Text => report.to_text(),
         LineageFormat::Html => Graph::of_scripts(report, "Lineage of load scripts").to_html(),
@@ -145,19 +146,8 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
     stems.iter().zip(paths).map(name).collect()
 }
 
-/// Text of a file: UTF-8 or UTF-16 with its mark, as Qlik's editors write; other bytes are replaced.
 fn read(path: &Path) -> Result<String, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let pairs = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
-    };
-    Ok(match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        bytes => String::from_utf8_lossy(bytes).into_owned(),
-    })
+    includes::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// An included file: as the script writes it, beside one of the scripts, or of that name there.

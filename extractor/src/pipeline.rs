@@ -221,7 +221,7 @@ impl RunContext<'_> {
         let apps = passing(self.settings, listed?, &mut clock.report);
         let names = Arc::new(names(&apps));
         self.topics.set_names(names.clone());
-        let around = Surroundings::of(names);
+        let around = Surroundings::of(names, self.settings);
         clock.phase("list");
         info!(listed = clock.report.apps_listed, seen = apps.len(), "listed the apps of the site");
         self.each(&apps, &around, state, mode, cancel, clock).await?;
@@ -249,7 +249,7 @@ impl RunContext<'_> {
         clock.report.apps_seen = apps.len();
         clock.report.deletions_refused = refused;
         // A script may name an app that has not changed.
-        let around = Surroundings::of(self.topics.add_names(&apps));
+        let around = Surroundings::of(self.topics.add_names(&apps), self.settings);
         let mode = Mode { by_feed: true, ..Mode::default() };
         self.each(&apps, &around, state, mode, cancel, clock).await?;
         clock.phase("apps");

@@ -8,7 +8,9 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 
 use crate::{
-    map::AppNames,
+    config::Settings,
+    includes::Includes,
+    map::{AppNames, Read, reads},
     qlik::{
         Site,
         model::{AppContent, AppEntry},
@@ -21,6 +23,8 @@ use crate::{
 pub(crate) struct Surroundings {
     /// The apps that `BINARY` may mean.
     pub(crate) names: Arc<AppNames>,
+    /// Files that scripts include.
+    includes: Arc<Includes>,
     /// The site's data connections, in the shape of `GetConnections`; asked for with the first script.
     connections: OnceCell<Arc<[Value]>>,
 }
@@ -30,17 +34,19 @@ pub(crate) struct Surroundings {
 pub(crate) struct Analysis {
     pub(crate) found: script::App,
     pub(crate) connections: Connections,
-    /// What the statements were read from: the script, or the data manager's model.
+    /// What the statements were read from: the script, the data manager's model, or what the engine
+    /// remembers of the last reload.
     pub(crate) origin: Origin,
 }
 
-/// Longest text that is made of the data manager's model.
+/// Longest text that is made of the data manager's model or the engine's lineage.
 const MAX_MODEL_TEXT: usize = 8 << 20;
 
 impl Surroundings {
-    /// With these apps.
-    pub(crate) fn of(names: Arc<AppNames>) -> Self {
-        Self { names, connections: OnceCell::new() }
+    /// With these apps and the included files that the settings name.
+    pub(crate) fn of(names: Arc<AppNames>, settings: &Settings) -> Self {
+        let includes = Arc::new(settings.includes.clone());
+        Self { names, includes, connections: OnceCell::new() }
     }
 
     async fn connections(&self, site: &Site) -> Arc<[Value]> {
@@ -65,15 +71,19 @@ pub(crate) async fn analyse(
     let (text, origin, log) = match written {
         Some(text) => (text, Origin::LoadScript, site.script_log(entry).await),
         // An app whose script may not be read, or was taken off, may still have the model that its
-        // script was generated from.
+        // script was generated from, and the engine remembers what it read.
         None => match data_manager_script(&content.load_model) {
             Some(text) => (text, Origin::DataManager, None),
-            None => (content.script.clone()?, Origin::LoadScript, None),
+            None => match engine_script(&content.lineage) {
+                Some(text) => (text, Origin::EngineLineage, None),
+                None => (content.script.clone()?, Origin::LoadScript, None),
+            },
         },
     };
     let id = entry.id.clone();
     // What the app's user may use, then what only the repository tells.
     let (own, of_site) = (content.connections.clone(), around.connections(site).await);
+    let includes = around.includes.clone();
     let variables = content.variables.iter();
     let variables: Vec<(String, String)> =
         variables.map(|it| (it.name.clone(), it.definition.clone())).collect();
@@ -86,7 +96,9 @@ pub(crate) async fn analyse(
             log: log.as_deref().filter(|log| script::is_log_of(log, &text)),
             variables: &variables,
         };
-        let found = script::analyse_one_with(&script, &Context::new(&connections));
+        let includes = |path: &str| includes.text(path);
+        let context = Context { includes: &includes, ..Context::new(&connections) };
+        let found = script::analyse_one_with(&script, &context);
         Analysis { found, connections, origin }
     });
     match analysis.await {
@@ -109,7 +121,6 @@ fn data_manager_script(model: &Value) -> Option<String> {
         let name = text("tableAlias").or_else(|| text("tableName"));
         let statement = text("loadSelectStatement").or_else(|| text("selectStatement"));
         let (Some(name), Some(statement)) = (name, statement) else { continue };
-        let quoted = |name: &str| name.replace(']', "]]");
         if let Some(connection) = text("dataconnectorName") {
             let space = text("dataconnectorPrefix").unwrap_or_default();
             script.push_str(&format!(
@@ -127,11 +138,43 @@ fn data_manager_script(model: &Value) -> Option<String> {
     (!script.is_empty()).then_some(script)
 }
 
+/// The reads of the engine's lineage (`GetLineage`) as a script, a table each; `None` when it names
+/// none. What they were made into, the engine does not say.
+fn engine_script(lineage: &[Value]) -> Option<String> {
+    let mut script = String::new();
+    for (index, read) in reads(lineage).enumerate() {
+        let label = format!("[{}]:\n", index + 1);
+        match read {
+            Read::File(path) => {
+                script.push_str(&format!("{label}NOCONCATENATE LOAD * FROM [{}];\n", quoted(path)));
+            }
+            Read::Statement { connection, text } => {
+                if !connection.is_empty() {
+                    // Older connections are told by their whole text.
+                    let kind = if connection.contains('=') { "OLEDB" } else { "LIB" };
+                    script.push_str(&format!("{kind} CONNECT TO [{}];\n", quoted(connection)));
+                }
+                let text = text.trim_end_matches(|each: char| each == ';' || each.is_whitespace());
+                script.push_str(&format!("{label}{text};\n"));
+            }
+        }
+        if script.len() > MAX_MODEL_TEXT {
+            break;
+        }
+    }
+    (!script.is_empty()).then_some(script)
+}
+
+/// A name as it stands between brackets.
+fn quoted(name: &str) -> String {
+    name.replace(']', "]]")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::data_manager_script;
+    use super::{data_manager_script, engine_script};
 
     #[test]
     fn the_model_of_the_data_manager_becomes_a_script() {
@@ -147,5 +190,24 @@ mod tests {
         assert_eq!(data_manager_script(&model).as_deref(), Some(expected));
         assert_eq!(data_manager_script(&json!({"tables": null})), None);
         assert_eq!(data_manager_script(&json!(null)), None);
+    }
+
+    #[test]
+    fn what_the_engine_remembers_becomes_a_script() {
+        let entry = |discriminator: &str, statement: &str| json!({"qDiscriminator": discriminator, "qStatement": statement});
+        let lineage = [
+            entry("lib://Q/a]b.qvd", ""),
+            entry("INLINE", ""),
+            entry("STORE - [lib://Q/out.qvd] (qvd)", ""),
+            entry("Dw", "LOAD *, now(1) as Ts;SQL SELECT * FROM t; "),
+            entry("Provider=SQLOLEDB.1;Data Source=h", "SQL SELECT a FROM u"),
+            entry("", "SQL SELECT b FROM v"),
+        ];
+        let expected = "[1]:\nNOCONCATENATE LOAD * FROM [lib://Q/a]]b.qvd];\n\
+                        LIB CONNECT TO [Dw];\n[2]:\nLOAD *, now(1) as Ts;SQL SELECT * FROM t;\n\
+                        OLEDB CONNECT TO [Provider=SQLOLEDB.1;Data Source=h];\n[3]:\nSQL SELECT a FROM u;\n\
+                        [4]:\nSQL SELECT b FROM v;\n";
+        assert_eq!(engine_script(&lineage).as_deref(), Some(expected));
+        assert_eq!(engine_script(&lineage[1..3]), None);
     }
 }

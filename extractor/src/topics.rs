@@ -1,8 +1,16 @@
 //! The topics as one process uses them: what they hold, and the way to write to them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    cell::RefCell,
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use schemas::config::Kafka;
+use schemas::{
+    codec::{Frame, WriterId},
+    config::Kafka,
+};
+use tokio::runtime::Handle;
 
 use crate::{
     config::Settings,
@@ -19,7 +27,7 @@ pub(crate) struct Topics {
     pub(crate) state: State,
     pub(crate) publisher: Publisher,
     pub(crate) rereader: Rereader,
-    pub(crate) decoder: Decoder,
+    pub(crate) decoder: Arc<Decoder>,
     /// What all apps say of data files. Locked for moments only.
     files: Mutex<Book>,
     /// The apps of the last look at the whole site, and those that the feed told of since.
@@ -35,10 +43,11 @@ impl Topics {
         let partitions = kafka::ensure(kafka).await?;
         let service = settings.service.clone();
         let nothing = (State::default(), Book::default());
+        let decoder = Arc::new(Decoder::new(kafka)?);
         // The producer needs half a second until it may write; the topics are read meanwhile.
         let publisher = Publisher::new(kafka, partitions.clone(), settings.run.delivery_timeout);
         let (publisher, read) =
-            tokio::join!(publisher, read(kafka, &partitions, &service, nothing));
+            tokio::join!(publisher, read(kafka, &partitions, &service, &decoder, nothing));
         let (mut publisher, (state, files)) = (publisher?, read?);
         if let Some(limit) = settings.run.max_partition_bytes {
             publisher = publisher.guarded(limit, state.bytes.clone());
@@ -47,7 +56,7 @@ impl Topics {
             state,
             publisher,
             rereader: Rereader::new(kafka),
-            decoder: Decoder::new(kafka)?,
+            decoder,
             files: Mutex::new(files),
             names: Mutex::default(),
             kafka: kafka.clone(),
@@ -60,7 +69,8 @@ impl Topics {
     /// error the topics have to be opened anew.
     pub(crate) async fn catch_up(&mut self) -> Result<(), kafka::Error> {
         let known = (std::mem::take(&mut self.state), std::mem::take(&mut *self.files()));
-        let (state, files) = read(&self.kafka, &self.partitions, &self.service, known).await?;
+        let (state, files) =
+            read(&self.kafka, &self.partitions, &self.service, &self.decoder, known).await?;
         self.state = state;
         *self.files() = files;
         Ok(())
@@ -89,14 +99,28 @@ async fn read(
     kafka: &Kafka,
     partitions: &Partitions,
     service: &str,
+    decoder: &Arc<Decoder>,
     (mut state, mut files): (State, Book),
 ) -> Result<(State, Book), kafka::Error> {
     let (kafka, partitions, service) = (kafka.clone(), partitions.clone(), service.to_owned());
+    let (decoder, runtime) = (decoder.clone(), Handle::current());
     let read = tokio::task::spawn_blocking(move || {
+        let lost = RefCell::new(HashSet::new());
+        let writer = |frame: &Frame<'_>| {
+            let WriterId::Registry(id) = frame.writer else { return None };
+            if lost.borrow().contains(&id) {
+                return None; // Not asked for once for each value.
+            }
+            let schema = runtime.block_on(decoder.registered(id));
+            if schema.is_none() {
+                lost.borrow_mut().insert(id);
+            }
+            schema
+        };
         let ends = state.ends.clone();
         kafka::read_state(&kafka, &partitions, &ends, |stored| {
             state.take(&service, &stored);
-            files.take(&service, &stored);
+            files.take(&service, &stored, &writer);
         })?;
         Ok((state, files))
     });

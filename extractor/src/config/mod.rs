@@ -15,6 +15,7 @@ use schemas::{
 use secrecy::SecretString;
 
 pub use self::filter::Filter;
+use crate::includes::Includes;
 pub use crate::qlik::settings::SpaceKind;
 
 /// Everything the extractor needs to know, checked.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub kafka: Option<Kafka>,
     /// How a run goes.
     pub run: Run,
+    /// Files that load scripts include.
+    pub includes: Includes,
     /// Settings that mean nothing here or are not needed, for the log.
     pub notices: Vec<String>,
 }

@@ -3,6 +3,8 @@
 //! Names are OpenMetadata's, old ones included. What means nothing here is accepted and gets a notice
 //! (`validate.rs`), so that a workflow file written for OpenMetadata works as it is.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use schemas::config::Span;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -200,6 +202,8 @@ pub struct Extractor {
     pub session_limit_backoff: Option<Span>,
     /// Seconds that the engine keeps a session after its socket is gone. Default 5.
     pub session_ttl: Option<u32>,
+    /// Copies of folders with files that load scripts include: start of the path, such as `lib://Scripts/`, → local folder. Default: none; what is included is then not followed.
+    pub includes: Option<BTreeMap<String, PathBuf>>,
     /// Which streams, by name, besides `projectFilterPattern`.
     pub stream_filter_pattern: Option<FilterPattern>,
     /// Whether filter panes, buttons and the like become chart events of type OTHER. Default false.

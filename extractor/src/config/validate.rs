@@ -1,11 +1,11 @@
 //! Raw configuration → [`Settings`], every mistake at once, nothing contacted.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use schemas::config::{Document, Problems, RawKafka, Span, service_name};
 
 use super::{
-    Filter, Limits, Needs, Run, Schedule, Scope, Settings,
+    Filter, Includes, Limits, Needs, Run, Schedule, Scope, Settings,
     connection::{self, CONNECTION},
     notices, raw,
 };
@@ -35,7 +35,18 @@ pub(super) fn settings(document: &Document, needs: Needs) -> Result<Settings, Pr
     let limits = limits(&own, &mut problems);
     let site =
         connection::site(connection, &own, kind, owners, limits, &mut notices, &mut problems);
-    problems.into_result(Settings { service, site, base_url, scope, topics, kafka, run, notices })
+    let includes = includes(own.includes.clone().unwrap_or_default(), &mut problems);
+    problems.into_result(Settings {
+        service,
+        site,
+        base_url,
+        scope,
+        topics,
+        kafka,
+        run,
+        includes,
+        notices,
+    })
 }
 
 /// The pipeline's four filters, in the order of [`scope`].
@@ -121,6 +132,22 @@ fn run(own: &raw::Extractor, pipeline: &raw::Pipeline, problems: &mut Problems) 
         scan_interval: duration(own.scan_interval, 900, "scanInterval", problems),
         admin_address,
     }
+}
+
+fn includes(folders: BTreeMap<String, PathBuf>, problems: &mut Problems) -> Includes {
+    for (prefix, folder) in &folders {
+        if prefix.trim().is_empty() {
+            problems.add(
+                "extractor.includes",
+                "a path starts with something, such as `lib://Scripts/`",
+            );
+        }
+        if !folder.is_dir() {
+            let message = format!("`{}` is no folder", folder.display());
+            problems.add(format!("extractor.includes.{prefix}"), message);
+        }
+    }
+    Includes::new(folders)
 }
 
 fn limits(own: &raw::Extractor, problems: &mut Problems) -> Limits {

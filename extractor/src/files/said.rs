@@ -1,10 +1,10 @@
 //! What edges say of the files at their ends.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use schemas::{
     Event, Topic,
-    codec::{self, Frame},
+    codec::{self, Frame, Schema},
     event::{Lineage, Node, Origin},
 };
 
@@ -102,10 +102,13 @@ impl Written {
     }
 }
 
+/// Finds the registered schema that wrote a value. Without one it is read as the newest version.
+pub(crate) type Writer<'w> = &'w dyn Fn(&Frame<'_>) -> Option<Arc<Schema>>;
+
 /// The edge in a published value.
-pub(super) fn edge(value: &[u8]) -> Option<Lineage> {
+pub(super) fn edge(value: &[u8], writer: Writer<'_>) -> Option<Lineage> {
     let frame = Frame::parse(value).ok()?;
-    match codec::decode(Topic::Lineage, &frame, None).ok()? {
+    match codec::decode(Topic::Lineage, &frame, writer(&frame).as_deref()).ok()? {
         Event::Lineage(edge) => Some(*edge),
         _ => None,
     }

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
+use apache_avro::writer::datum::GenericDatumWriter;
 use schemas::{
-    codec,
+    codec::{self, Frame, Schema, WriterId},
     event::{ColumnLineage, Lineage, Node, Origin, Resolution},
 };
 
@@ -131,6 +134,7 @@ fn what_the_topics_hold_is_taken_back() {
                 origin: value.filter(|_| is_edge).map(|_| "LOAD_SCRIPT"),
                 bytes: 0,
             },
+            &|_| None,
         );
     };
     for event in &events {
@@ -154,6 +158,23 @@ fn what_the_topics_hold_is_taken_back() {
     take(&mut book, &record, None, None);
     assert!(changes(&mut book).is_empty());
     assert!(book.paths().is_empty());
+}
+
+/// The fields in another order, as an older version may have them.
+#[test]
+fn an_edge_is_read_with_the_schema_that_wrote_it() {
+    let text = codec::current_text(Topic::Lineage).expect("edges have a schema");
+    let mut schema: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    schema["fields"].as_array_mut().expect("a record").rotate_left(3);
+    let schema = Arc::new(Schema::parse_str(&schema.to_string()).expect("a schema"));
+    let Event::Lineage(edge) = stored("a") else { panic!("an edge") };
+    let writer = GenericDatumWriter::builder(&schema).build().expect("a writer");
+    let datum = writer.write_ser_to_vec(&*edge).expect("a datum");
+    let value = [[0].as_slice(), &7_u32.to_be_bytes(), &datum].concat();
+    let registered =
+        |frame: &Frame<'_>| (frame.writer == WriterId::Registry(7)).then(|| schema.clone());
+    assert_eq!(super::said::edge(&value, &registered), Some(*edge.clone()));
+    assert_ne!(super::said::edge(&value, &|_| None), Some(*edge));
 }
 
 #[test]

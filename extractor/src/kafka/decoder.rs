@@ -11,6 +11,9 @@ use schemas::{
     config::Kafka,
     registry::{Registry, RegistryError},
 };
+use tracing::warn;
+
+use crate::error_chain;
 
 /// Schemas kept at most. A topic has one per version; more are not ours, and are forgotten at once.
 const MAX_KEPT: usize = 1000;
@@ -68,6 +71,15 @@ impl Decoder {
             _ => None,
         };
         Ok(codec::decode(topic, &frame, schema.as_deref())?)
+    }
+
+    /// A schema of the registry; `None` when there is no registry, or it does not give it, which is
+    /// logged.
+    pub(crate) async fn registered(&self, id: u32) -> Option<Arc<Schema>> {
+        let schema = self.schema(self.registry.as_ref()?, id).await;
+        schema
+            .inspect_err(|error| warn!(error = error_chain(error), "values are read as the newest"))
+            .ok()
     }
 
     async fn schema(&self, registry: &Registry, id: u32) -> Result<Arc<Schema>, ReadError> {

@@ -48,6 +48,7 @@ pub(crate) use self::dashboard::{
 };
 pub(crate) use self::script::ANY_COLUMN;
 pub use self::script::{AppNames, Coverage, FoundApp, OpenReference, Script, add_script};
+pub(crate) use self::script::{Read, reads};
 pub(crate) use self::tables::known_reply;
 use self::{
     chart::Use,

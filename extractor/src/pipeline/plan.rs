@@ -36,7 +36,7 @@ pub async fn plan(
     let mut clock = Clock::start(settings, site);
     let fingerprint = app::fingerprint(settings);
     let apps = passing(settings, site.apps().await?, &mut clock.report);
-    let around = &Surroundings::of(Arc::new(names(&apps)));
+    let around = &Surroundings::of(Arc::new(names(&apps)), settings);
     let mut files = Book::default();
     let mut read = stream::iter(&apps)
         .map(|entry| async move {

@@ -149,6 +149,7 @@ pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     row("extractor.outageTimeout", &run.outage_timeout);
     row("extractor.maxDeletedShare", &run.max_deleted_share);
     row("extractor.deliveryTimeout", &run.delivery_timeout);
+    row("extractor.includes", &Some(settings.includes.describe().join(", ")));
     row("extractor.maxPartitionBytes", &run.max_partition_bytes);
     row("extractor.shutdownDeadline", &run.shutdown_deadline);
     row(

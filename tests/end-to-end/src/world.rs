@@ -279,11 +279,18 @@ impl World {
 
     /// Changes the script of an app, without its copies.
     pub fn change_script(&self, id: &str, change: impl Fn(&str) -> String) {
+        self.change_app(id, |bundle| {
+            let changed = change(&bundle.script);
+            assert_ne!(changed, bundle.script, "nothing changes");
+            bundle.script = changed;
+        });
+    }
+
+    /// Changes an app as it was at the start; it counts as changed.
+    pub fn change_app(&self, id: &str, change: impl FnOnce(&mut Bundle)) {
         let found = self.bundles.iter().find(|bundle| bundle.id() == id);
         let mut bundle = found.unwrap_or_else(|| panic!("no app {id}")).clone();
-        let changed = change(&bundle.script);
-        assert_ne!(changed, bundle.script, "nothing changes");
-        bundle.script = changed;
+        change(&mut bundle);
         bundle.site.copies.clear();
         self.site.control().put_app(bundle).expect("an app");
         assert!(self.site.control().touch_app(id, Touch::modified_now()), "no app {id}");

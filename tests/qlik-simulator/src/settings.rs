@@ -200,6 +200,8 @@ pub enum ScriptAccess {
     Full,
     /// `GetScriptEx` only.
     ReadOnly,
+    /// All but the script itself.
+    LineageOnly,
     /// Nothing.
     Denied,
 }

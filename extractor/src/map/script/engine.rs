@@ -3,11 +3,16 @@
 //! The engine forgets sources of dropped tables, so this completes and checks the script, and never
 //! stands against it.
 
+use schemas::event::{Node, Origin, Resolution};
 use serde_json::Value;
 
+use super::{
+    edges::{Edges, resolution},
+    places::Places,
+};
 use crate::{
     map::json::{items, text},
-    script::{Connections, DataConnection, glob},
+    script::{self, Connections, DataConnection, glob},
 };
 
 /// The engine's lineage of an app.
@@ -17,8 +22,64 @@ pub(super) struct EngineLineage {
     pub(super) read: Vec<String>,
     /// Normalised paths that were stored, sorted.
     pub(super) stored: Vec<String>,
-    /// Connection and statement of each database access.
-    pub(super) statements: Vec<(String, String)>,
+    /// Normalised path and text of each `STORE`.
+    stores: Vec<(String, String)>,
+}
+
+/// Something that was read at the last reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read<'a> {
+    /// A file.
+    File(&'a str),
+    /// What a statement asked a database for.
+    Statement {
+        /// Name of the connection, or its whole text; may be empty.
+        connection: &'a str,
+        /// The statement.
+        text: &'a str,
+    },
+}
+
+/// What was read from outside of the app, of the entries of `GetLineage`.
+pub(crate) fn reads(entries: &[Value]) -> impl Iterator<Item = Read<'_>> {
+    entries.iter().filter_map(|entry| {
+        let (discriminator, statement) = parts(entry);
+        if !statement.is_empty() {
+            return Some(Read::Statement { connection: discriminator, text: statement });
+        }
+        let is_read = !discriminator.starts_with(STORE) && is_file(discriminator);
+        is_read.then_some(Read::File(discriminator))
+    })
+}
+
+/// Start of an entry that tells what was stored.
+const STORE: &str = "STORE - ";
+
+fn parts(entry: &Value) -> (&str, &str) {
+    let part = |key: &str| text(entry, key).unwrap_or_default().trim();
+    (part("qDiscriminator"), part("qStatement"))
+}
+
+/// What was read leads to the app as a whole, and the app to what it stored.
+pub(super) fn add(
+    edges: &mut Edges,
+    app_id: &str,
+    found: &script::App,
+    places: &Places,
+    engine: &EngineLineage,
+) {
+    let app = Node::dashboard(app_id);
+    for used in found.tables.iter().flat_map(|table| &table.sources) {
+        for node in places.nodes(used.source).0 {
+            let Some(draft) = edges.of(&node, &app) else { continue };
+            let how = resolution(used.resolution);
+            draft.evidence(Origin::EngineLineage, how, &[], &used.statement);
+        }
+    }
+    for (path, text) in &engine.stores {
+        let Some(draft) = edges.of(&app, &Node::file(path)) else { continue };
+        draft.evidence(Origin::EngineLineage, Resolution::Exact, &[], text);
+    }
 }
 
 impl EngineLineage {
@@ -27,16 +88,18 @@ impl EngineLineage {
         let mut lineage = Self::default();
         let normalise = |path: &str| connections.normalise(path, None).path;
         for entry in entries {
-            let discriminator = text(entry, "qDiscriminator").unwrap_or_default().trim();
-            let statement = text(entry, "qStatement").unwrap_or_default().trim();
-            if !statement.is_empty() {
-                lineage.statements.push((discriminator.to_owned(), statement.to_owned()));
-            } else if let Some(target) = discriminator.strip_prefix("STORE - ") {
-                lineage.stored.push(normalise(target_path(target)));
-            } else if is_file(discriminator) {
-                lineage.read.push(normalise(discriminator));
+            if let (discriminator, "") = parts(entry)
+                && let Some(target) = discriminator.strip_prefix(STORE)
+            {
+                let path = normalise(target_path(target));
+                lineage.stored.push(path.clone());
+                lineage.stores.push((path, format!("STORE INTO {target}")));
             }
         }
+        lineage.read.extend(reads(entries).filter_map(|read| match read {
+            Read::File(path) => Some(normalise(path)),
+            Read::Statement { .. } => None,
+        }));
         lineage.sorted()
     }
 
@@ -151,7 +214,6 @@ mod tests {
         );
         assert_eq!(lineage.read, ["lib://q/sales_2024.qvd"]);
         assert_eq!(lineage.stored, ["lib://q/out 2.csv", "lib://q/out.qvd"]);
-        assert_eq!(lineage.statements.len(), 1);
         assert_eq!(lineage.read_as("lib://q/sales_*.qvd"), ["lib://q/sales_2024.qvd"]);
         assert_eq!(lineage.read_as("lib://q/sales_$(vyear).qvd"), ["lib://q/sales_2024.qvd"]);
         assert!(lineage.read_as("lib://q/$(v).qvd").is_empty());

@@ -29,10 +29,13 @@ use std::collections::HashMap;
 
 use schemas::event::{DataModel, DataModelKind, Node, Origin, Resolution};
 
-pub(crate) use self::edges::ANY_COLUMN;
 pub use self::{
     apps::{AppNames, FoundApp},
     coverage::{Coverage, OpenReference},
+};
+pub(crate) use self::{
+    edges::ANY_COLUMN,
+    engine::{Read, reads},
 };
 use self::{
     edges::Edges,
@@ -59,7 +62,8 @@ pub struct Script<'a> {
     pub connections: &'a Connections,
     /// The apps that `BINARY` may mean.
     pub apps: &'a AppNames,
-    /// What the statements were read from: `LoadScript`, or `DataManager`.
+    /// What the statements were read from: `LoadScript`, `DataManager`, or `EngineLineage`, which says
+    /// what the app reads and writes and not what becomes of it.
     pub origin: Origin,
 }
 
@@ -76,11 +80,19 @@ pub fn add_script(
     let coverage = coverage(script.found, &places);
     let mut messages = Messages::default();
     for each in &script.found.diagnostics {
-        messages.push(&format!("script line {}", each.line), &each.message);
+        match script.origin {
+            Origin::EngineLineage => messages.push("the engine's lineage", &each.message),
+            _ => messages.push(&format!("script line {}", each.line), &each.message),
+        }
     }
     let app_id = events.dashboard.app_id.clone();
     let mut edges = Edges::default();
     match &content.data_model {
+        _ if script.origin == Origin::EngineLineage => {
+            let message = "it could not be read: what the app reads and writes is what the engine remembers of the last reload, without tables and fields";
+            messages.push("the script", message);
+            engine::add(&mut edges, &app_id, script.found, &places, &engine);
+        }
         // The script was never run: nothing of it has happened.
         DataModelSource::Absent => {}
         // What it left in the app is not known; what it stored is.

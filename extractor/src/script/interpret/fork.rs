@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::Machine;
+use super::{Machine, Pending};
 use crate::script::limits;
 use crate::script::model::Flags;
-use crate::script::model::state::{Changes, Mark};
+use crate::script::model::state::{Changes, Choice, Mark};
 
 /// A branch of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,9 +115,11 @@ impl Machine<'_> {
     /// Follows the same thing once for each combination of values, and merges what they leave.
     pub(super) fn each_world(
         &mut self,
-        worlds: Vec<Vec<crate::script::model::state::Choice>>,
+        worlds: Vec<Vec<Choice>>,
         mut run: impl FnMut(&mut Self, usize),
     ) {
+        let waiting = std::mem::take(&mut self.pending);
+        let mut left: Vec<(Vec<Choice>, Vec<Pending>)> = Vec::new();
         let choice = super::control::hash(&worlds);
         let ways = (0..worlds.len()).map(|index| Way {
             label: u16::try_from(index).unwrap_or(u16::MAX),
@@ -127,20 +129,34 @@ impl Machine<'_> {
         let mut index = 0;
         loop {
             let before = self.worlds.fixed.len();
-            self.worlds.fixed.extend(worlds.get(index).into_iter().flatten().copied());
+            let guard = worlds.get(index).map_or(&[][..], Vec::as_slice);
+            self.worlds.fixed.extend_from_slice(guard);
+            // Each of them feeds, and leaves, preceding loads of its own.
+            self.pending.clone_from(&waiting);
             self.inline_forks += 1;
             run(self, index);
             self.inline_forks -= 1;
             self.worlds.fixed.truncate(before);
+            match std::mem::take(&mut self.pending) {
+                pending if !pending.is_empty() => left.push((guard.to_vec(), pending)),
+                _ => left.extend(self.alternatives.drain(..).map(|(inner, pending)| {
+                    (guard.iter().chain(&inner).copied().collect(), pending)
+                })),
+            }
             let exited = std::mem::take(&mut self.exiting);
             match self.end_branch(&mut fork, exited) {
                 Next::Branch(next) => index = next,
-                Next::Merged => return,
+                Next::Merged => break,
                 Next::Exited => {
                     self.exiting = true;
                     return;
                 }
             }
+        }
+        if left.len() > 1 {
+            self.alternatives = left;
+        } else {
+            self.pending = left.pop().map(|(_, pending)| pending).unwrap_or_default();
         }
     }
 }

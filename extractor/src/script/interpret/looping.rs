@@ -168,7 +168,12 @@ impl Machine<'_> {
                 }
                 self.jump(end.saturating_add(1));
             }
-            _ if again => {}
+            Some(true) if again => {}
+            // How often it goes on is not known: followed as far as it is.
+            None if again => {
+                self.close_block();
+                self.jump(end.saturating_add(1));
+            }
             Some(true) => self.enter_loop(index, end, LoopKind::Do),
             None => self.enter_loop(index, end, LoopKind::Once),
         }

@@ -37,6 +37,7 @@ use super::lex::{Control, Kind, Position, Raw, Unit};
 use super::limits;
 use super::log::Log;
 use super::mask::mask;
+use super::model::state::Choice;
 use super::model::{SourceId, Sources, State, StoredFile, Use};
 use super::outcome::{
     App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
@@ -81,6 +82,9 @@ struct Machine<'i> {
     frames: Vec<Frame>,
     /// Preceding loads that wait for the statement that feeds them.
     pending: Vec<Pending>,
+    /// The same where branches made them differ, with the choices that each stands for; `pending` is
+    /// then empty.
+    alternatives: Vec<(Vec<Choice>, Vec<Pending>)>,
     /// Subs by lower-case name.
     subs: HashMap<String, Sub>,
     site: Site,
@@ -155,6 +159,7 @@ struct Sub {
 }
 
 /// A `LOAD` without a source.
+#[derive(Clone)]
 struct Pending {
     label: Option<String>,
     prefixes: Vec<Prefix>,
@@ -181,6 +186,7 @@ impl<'i> Machine<'i> {
             worlds: Worlds::default(),
             frames: Vec::new(),
             pending: Vec::new(),
+            alternatives: Vec::new(),
             subs: HashMap::new(),
             site: Site::default(),
             diagnostics: Vec::new(),

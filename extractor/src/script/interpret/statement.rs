@@ -15,6 +15,9 @@ use crate::script::statement::{self, LoadSource, Parsed, Prefix, Statement};
 impl Machine<'_> {
     /// A statement that is no control statement.
     pub(super) fn plain(&mut self, unit: &Rc<Unit>, raw: Raw) {
+        if !self.alternatives.is_empty() {
+            return self.feed_each(unit, raw);
+        }
         let text = unit.text_of(&raw);
         let comments = if raw.kind == Kind::Sql { Comments::DropSql } else { Comments::Drop };
         let worlds = self.worlds.each(|| expand::expand(text, comments, &self.view()));
@@ -35,6 +38,18 @@ impl Machine<'_> {
             return;
         }
         self.several(worlds);
+    }
+
+    /// A statement below preceding loads that branches made differ.
+    fn feed_each(&mut self, unit: &Rc<Unit>, raw: Raw) {
+        let (guards, mut pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.alternatives).into_iter().unzip();
+        let site = self.site.clone();
+        self.each_world(guards, |machine, index| {
+            machine.pending = pending.get_mut(index).map(std::mem::take).unwrap_or_default();
+            machine.site = site.clone();
+            machine.plain(unit, raw);
+        });
     }
 
     /// A statement whose text depends on variables that have several values.
@@ -256,7 +271,8 @@ impl Machine<'_> {
 
     /// Preceding loads that nothing feeds.
     pub(super) fn drop_pending(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
+        let other = std::mem::take(&mut self.alternatives).into_iter().flat_map(|(_, its)| its);
+        for pending in std::mem::take(&mut self.pending).into_iter().chain(other) {
             self.say_at(
                 pending.site.at,
                 "a `LOAD` without a source, and no statement follows that \

@@ -17,6 +17,7 @@ impl Machine<'_> {
             }
             Prefix::Hierarchy(names) => hierarchy(relation, names),
             Prefix::HierarchyBelongsTo(names) => belongs_to(relation, names),
+            Prefix::Merge(keys) => merge(relation, keys),
             Prefix::IntervalMatch(names) => self.interval_match(relation, names),
             _ => relation,
         }
@@ -48,6 +49,9 @@ impl Machine<'_> {
         if kept.len() >= keys {
             relation.opens.clear();
         }
+        // Where a key is not known by name, the two names that are made are none.
+        let made = BTreeSet::from([attribute.into(), data.into()]);
+        relation.opens.values_mut().for_each(|open| open.exclude(&made));
         relation.fields.rename(|name| kept.contains(name).then(|| Rc::clone(name)));
         // Its values are names of columns, not values of any.
         relation.fields.set(attribute.into(), Field::default());
@@ -121,6 +125,18 @@ impl Machine<'_> {
         relation.rows = None;
         relation
     }
+}
+
+/// What a merge leaves: all but the field that says insert, update or delete.
+fn merge(mut relation: Relation, keys: &[String]) -> Relation {
+    let first = relation.fields.names().next().cloned();
+    if let Some(first) = first.filter(|first| !keys.iter().any(|key| **key == **first))
+        && relation.fields.len() > 1
+    {
+        relation.fields.remove(&first);
+        relation.rows = None;
+    }
+    relation
 }
 
 /// `HIERARCHY (id, parent, name, [parent name, [path source, [path name, [delimiter, [depth]]]]])`:

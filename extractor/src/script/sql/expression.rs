@@ -67,10 +67,12 @@ pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
 
 /// Functions that are written without parentheses.
 fn is_pseudo(name: &str) -> bool {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
         "sysdate",
         "systimestamp",
         "rownum",
+        "connect_by_isleaf",
+        "connect_by_iscycle",
         "rowid",
         "level",
         "user",
@@ -85,7 +87,8 @@ fn is_pseudo(name: &str) -> bool {
         "nextval",
         "currval",
     ];
-    NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))
+    // `@v` is a variable of the database.
+    name.starts_with('@') || NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))
 }
 
 fn visit<'a>(
@@ -239,6 +242,11 @@ fn call<'a>(
     parts: &mut Parts<'a>,
     todo: &mut Vec<(&'a Expr, bool)>,
 ) {
+    let name = function.name.to_string().to_ascii_lowercase();
+    if matches!(name.as_str(), "percentile_cont" | "percentile_disc" | "mode") {
+        // `PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)`: a value of what is sorted.
+        todo.extend(function.within_group.iter().map(|order| (&order.expr, value)));
+    }
     let list = match &function.args {
         FunctionArguments::None => return,
         FunctionArguments::Subquery(query) => {
@@ -257,7 +265,6 @@ fn call<'a>(
         }
         return;
     }
-    let name = function.name.to_string().to_ascii_lowercase();
     let count = list.len();
     for (index, argument) in list.iter().enumerate() {
         let argument = match argument {
@@ -266,7 +273,9 @@ fn call<'a>(
         };
         let FunctionArgExpr::Expr(argument) = argument else { continue };
         let selects = match (name.as_str(), index) {
-            ("iif" | "if" | "nvl2", 0) => true,
+            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
+            // The second says which value is none, or which row it is taken from.
+            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
             // DECODE(x, search, result, …, default)
             ("decode", 0) => count > 2,
             ("decode", index) => index % 2 == 1 && index + 1 < count,
@@ -313,7 +322,17 @@ fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String
         _ => return None,
     };
     let is_type = TYPES.iter().any(|each| name.eq_ignore_ascii_case(each));
-    if parts.len() != 2 || !is_type {
+    // `a (VARCHAR(10))`: without a qualifier it is one when its type has a size.
+    let is_sized = match first {
+        Expr::Function(inner) => match &inner.args {
+            FunctionArguments::List(list) => list.args.iter().all(|size| {
+                matches!(size, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
+            }),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !is_type || !(parts.len() == 2 || (parts.len() == 1 && is_sized)) {
         return None;
     }
     parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()

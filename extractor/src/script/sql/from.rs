@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sqlparser::ast::{
     Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator,
-    JsonTableColumn, ObjectName, ObjectNamePart, PivotValueSource, TableAlias, TableFactor,
-    TableWithJoins,
+    JsonTableColumn, LateralView, ObjectName, ObjectNamePart, PivotValueSource, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
 use super::expression::{column_name, mentioned};
@@ -208,6 +208,21 @@ impl Resolver<'_> {
 }
 
 impl Resolver<'_> {
+    /// `LATERAL VIEW explode(a.list) view AS element`.
+    pub(super) fn lateral_view(
+        &mut self,
+        view: &LateralView,
+        ctes: &Ctes,
+        outer: Option<&Scope<'_>>,
+        relations: &mut Vec<Relation>,
+    ) {
+        let names: Vec<String> =
+            view.lateral_col_alias.iter().map(|name| name.value.clone()).collect();
+        let site = Site { ctes, outer, relations: relations.as_slice() };
+        let made = self.made(vec![&view.lateral_view], &names, &site);
+        relations.push(relation(made, lower_parts(&view.lateral_view_name), None));
+    }
+
     /// What a function makes of expressions over the relations before it: each column may take
     /// from each of them.
     fn made(&mut self, from: Vec<&Expr>, names: &[String], site: &Site<'_>) -> Rc<Output> {

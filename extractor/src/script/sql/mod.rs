@@ -11,6 +11,7 @@ mod prepare;
 mod resolve;
 mod rest;
 mod scope;
+mod spellings;
 mod words;
 
 use std::collections::BTreeSet;
@@ -107,13 +108,25 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
             false => Sql::Procedure(format!("`{first}` names no table to read")),
         };
     }
-    let prepared = prepare::prepare(text, &words);
-    let mut select = if prepare::is_too_deep(&words) {
+    if let Some(common) = spellings::common(text, &words) {
+        return read_query(&common, &words::read(&common), dialect, catalogue);
+    }
+    read_query(text, &words, dialect, catalogue)
+}
+
+fn read_query(
+    text: &str,
+    words: &[words::Word<'_>],
+    dialect: Option<&str>,
+    catalogue: &dyn Catalogue,
+) -> Sql {
+    let prepared = prepare::prepare(text, words);
+    let mut select = if prepare::is_too_deep(words) {
         None
     } else {
         dialect::parse(&prepared.text, dialect).map(|query| resolve::resolve(&query, catalogue))
     }
-    .unwrap_or_else(|| fallback::read(&words));
+    .unwrap_or_else(|| fallback::read(words));
     prepared.restore(&mut select);
     Sql::Select(select)
 }

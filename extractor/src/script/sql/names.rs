@@ -32,6 +32,14 @@ impl Resolver<'_> {
                     return take(relation, &parts.get(end..).unwrap_or_default().join("."));
                 }
             }
+            // `element.field`: a column that a function or a subquery made, and a part of it.
+            let made = parts.first().and_then(|first| {
+                let mut relations = scope.relations.iter();
+                relations.find(|each| each.result.column(first).is_some()).zip(Some(first))
+            });
+            if let Some((relation, first)) = made {
+                return take(relation, first);
+            }
             current = scope.outer;
         }
         // `Owner.Name` of the one table there is: a path of its own.

@@ -157,7 +157,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
 /// `SELECT MATNR MAKTX SPRAS FROM MAKT`: SAP's connector takes a list without commas. Indices of
 /// the words before which one is missing.
 fn sap_list(words: &[Word<'_>]) -> Option<std::ops::Range<usize>> {
-    const OTHERS: [&str; 7] = ["as", "distinct", "all", "top", "current", "case", "unique"];
+    const OTHERS: [&str; 8] = ["as", "distinct", "all", "top", "current", "case", "unique", "into"];
     if !words.first()?.is("select") {
         return None;
     }
@@ -181,8 +181,9 @@ fn sap_operator(word: &Word<'_>) -> Option<&'static str> {
 /// Offset of what may follow a query and says nothing of its data: properties of Qlik's
 /// connectors, hints, isolation levels.
 fn tail(words: &[Word<'_>]) -> Option<usize> {
-    const TAILS: [(&str, &str); 11] = [
+    const TAILS: [(&str, &str); 12] = [
         ("with", "properties"),
+        ("optimize", "for"),
         ("with", "ur"),
         ("with", "cs"),
         ("with", "rs"),

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    BinaryOperator, ExcludeSelectItem, Expr, Query, Select as SelectAst, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, WildcardAdditionalOptions,
+    BinaryOperator, CastKind, ExcludeSelectItem, Expr, Ident, Query, RenameSelectItem,
+    Select as SelectAst, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value,
+    WildcardAdditionalOptions,
 };
 
 use super::expression::{column_name, mentioned, parts, unique};
@@ -95,6 +96,9 @@ impl Resolver<'_> {
         for from in &select.from {
             self.from(from, ctes, outer, &mut relations, &mut shared, &mut conditions);
         }
+        for view in &select.lateral_views {
+            self.lateral_view(view, ctes, outer, &mut relations);
+        }
         conditions.extend(select.selection.iter().chain(&select.having).chain(&select.qualify));
         conditions.extend(&select.prewhere);
         note_known(&mut relations, select, &conditions);
@@ -137,6 +141,7 @@ impl Resolver<'_> {
                 for relation in scope.relations {
                     wildcard(relation, options, result);
                 }
+                self.renamed_columns(options, scope, result);
             }
             SelectItem::QualifiedWildcard(
                 SelectItemQualifiedWildcardKind::ObjectName(name),
@@ -148,6 +153,7 @@ impl Resolver<'_> {
                 if let Some(relation) = relation {
                     wildcard(relation, options, result);
                 }
+                self.renamed_columns(options, scope, result);
             }
             SelectItem::QualifiedWildcard(..) => {}
             // `name = expression` gives a name in SQL Server.
@@ -157,8 +163,19 @@ impl Resolver<'_> {
                 let name = column_name(left).and_then(|parts| parts.into_iter().next_back());
                 result.columns.push(self.column(name.unwrap_or_default(), right, scope));
             }
+            SelectItem::UnnamedExpr(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })
+                if text_value(left).is_some() =>
+            {
+                let name = text_value(left).unwrap_or_default();
+                result.columns.push(self.column(name, right, scope));
+            }
             SelectItem::UnnamedExpr(expr) => {
-                let plain = column_name(expr);
+                // `a::int` keeps its name.
+                let named = match expr {
+                    Expr::Cast { kind: CastKind::DoubleColon, expr, .. } => expr,
+                    other => other,
+                };
+                let plain = column_name(named);
                 let name = plain.as_ref().and_then(|parts| parts.last().cloned());
                 let name = name.unwrap_or_else(|| expr.to_string());
                 result.columns.push(self.column(name, expr, scope));
@@ -171,6 +188,22 @@ impl Resolver<'_> {
                     result.columns.push(self.column(alias.value.clone(), expr, scope));
                 }
             }
+        }
+    }
+
+    /// `* REPLACE (expression AS a)`, `* RENAME (a AS b)`: columns under names of their own.
+    fn renamed_columns(
+        &mut self,
+        options: &WildcardAdditionalOptions,
+        scope: &Scope<'_>,
+        result: &mut Output,
+    ) {
+        for item in options.opt_replace.iter().flat_map(|replace| &replace.items) {
+            result.columns.push(self.column(item.column_name.value.clone(), &item.expr, scope));
+        }
+        for (from, to) in renames(options) {
+            let column = Expr::Identifier(from.clone());
+            result.columns.push(self.column(to.value.clone(), &column, scope));
         }
     }
 
@@ -224,6 +257,27 @@ impl Resolver<'_> {
     }
 }
 
+/// A literal between single quotes.
+fn text_value(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn renames(options: &WildcardAdditionalOptions) -> Vec<(&Ident, &Ident)> {
+    match &options.opt_rename {
+        Some(RenameSelectItem::Single(one)) => vec![(&one.ident, &one.alias)],
+        Some(RenameSelectItem::Multiple(all)) => {
+            all.iter().map(|one| (&one.ident, &one.alias)).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
 fn wildcard(relation: &Relation, options: &WildcardAdditionalOptions, result: &mut Output) {
     let mut except: BTreeSet<String> = BTreeSet::new();
     match &options.opt_exclude {
@@ -237,6 +291,9 @@ fn wildcard(relation: &Relation, options: &WildcardAdditionalOptions, result: &m
         except.insert(list.first_element.value.to_lowercase());
         except.extend(list.additional_elements.iter().map(|name| name.value.to_lowercase()));
     }
+    except.extend(renames(options).into_iter().map(|(from, _)| from.value.to_lowercase()));
+    let replaced = options.opt_replace.iter().flat_map(|replace| &replace.items);
+    except.extend(replaced.map(|item| item.column_name.value.to_lowercase()));
     for column in &relation.result.columns {
         if !except.contains(&column.name.to_lowercase()) {
             result.columns.push(column.clone());

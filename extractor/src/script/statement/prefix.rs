@@ -27,6 +27,8 @@ pub(crate) enum Prefix {
     Hierarchy(Vec<String>),
     HierarchyBelongsTo(Vec<String>),
     IntervalMatch(Vec<String>),
+    /// `MERGE … ON keys`: the first field says what to do with a row and is not kept.
+    Merge(Vec<String>),
     /// `WHEN` (`negated`: `UNLESS`) with its condition.
     When {
         condition: String,
@@ -97,12 +99,13 @@ pub(super) fn read(tokens: &Tokens<'_>, mut at: usize) -> (Vec<Prefix>, usize) {
             }
             "merge" => {
                 // `MERGE [ONLY] [(sequence)] ON keys [CONCATENATE(t)] LOAD …`
-                at += 1;
-                while at < tokens.all.len()
-                    && !tokens.is_any_word(at, &["concatenate", "load", "select", "sql"])
-                {
-                    at += 1;
-                }
+                let from = at + 1;
+                let ends = ["concatenate", "load", "select", "sql"];
+                at = (from..tokens.all.len())
+                    .find(|&end| tokens.is_any_word(end, &ends))
+                    .unwrap_or(tokens.all.len());
+                let on = (from..at).find(|&on| tokens.is_word(on, "on")).unwrap_or(at);
+                prefixes.push(Prefix::Merge(list(tokens, on + 1, at)));
             }
             "buffer" | "image_size" => at = end,
             "bundle" | "info" | "semantic" => at += 1,

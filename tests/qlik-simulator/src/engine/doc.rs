@@ -74,17 +74,26 @@ pub(super) fn call(
             Outcome::one("qScript", content.bundle.script.clone())
         }
         "GetScriptEx" => {
-            require(script_access(document, app) != ScriptAccess::Denied)?;
+            require(matches!(
+                script_access(document, app),
+                ScriptAccess::Full | ScriptAccess::ReadOnly
+            ))?;
             let script =
                 json!({"qScript": content.bundle.script, "qMeta": {"privileges": ["read"]}});
             Outcome::one("qScript", script)
         }
         "GetConnections" => {
-            require(script_access(document, app) == ScriptAccess::Full)?;
+            require(matches!(
+                script_access(document, app),
+                ScriptAccess::Full | ScriptAccess::LineageOnly
+            ))?;
             Outcome::one("qConnections", connections(document, app))
         }
         "GetLineage" => {
-            require(script_access(document, app) == ScriptAccess::Full)?;
+            require(matches!(
+                script_access(document, app),
+                ScriptAccess::Full | ScriptAccess::LineageOnly
+            ))?;
             Outcome::one("qLineage", lineage(app))
         }
         "GetTablesAndKeys" => tables_and_keys(document, app, request)?,
