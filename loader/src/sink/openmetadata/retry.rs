@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::client::{Wanted, read_json};
+
 /// What came back.
 #[derive(Debug)]
 pub(super) enum Reply<'a> {
-    /// An answer: status, content type, body.
-    Answer { status: u16, content_type: &'a str, body: &'a [u8] },
+    /// An answer: status, content type, body, and what of it is read.
+    Answer { status: u16, content_type: &'a str, body: &'a [u8], wanted: Option<Wanted> },
     /// None within the time limit.
     Timeout,
     /// No connection, or one that broke.
@@ -84,8 +86,10 @@ pub(super) enum Verdict {
 /// 412, 414, 415 and 500. Not seen: redirects, 204, 408, 413, 422, 425, 429, 431 and 502 to 504, which
 /// sources, Jetty and proxies name.
 pub(super) fn classify(reply: &Reply<'_>) -> Verdict {
-    let (status, content_type, body) = match *reply {
-        Reply::Answer { status, content_type, body } => (status, content_type, body),
+    let (status, content_type, body, wanted) = match *reply {
+        Reply::Answer { status, content_type, body, wanted } => {
+            (status, content_type, body, wanted)
+        }
         Reply::Timeout => return Verdict::Again(Trouble::Slow),
         Reply::NoConnection => return Verdict::Again(Trouble::Unreachable),
     };
@@ -94,7 +98,7 @@ pub(super) fn classify(reply: &Reply<'_>) -> Verdict {
     match status {
         // PUT /lineage answers 200 with nothing (seen); some servers say 204.
         200..=299 if body.is_empty() => Verdict::Done(Value::Null),
-        200..=299 => match serde_json::from_slice(body) {
+        200..=299 => match read_json(body, wanted) {
             Ok(value) => Verdict::Done(value),
             // 1.12.6 answers any path outside /api with 200 and the UI's page (seen).
             Err(_) if is_page => Verdict::NotTheApi("answered with a web page".to_owned()),
@@ -181,7 +185,7 @@ mod tests {
     use super::*;
 
     fn check(status: u16, content_type: &str, body: &str, expected: &Verdict) {
-        let reply = Reply::Answer { status, content_type, body: body.as_bytes() };
+        let reply = Reply::Answer { status, content_type, body: body.as_bytes(), wanted: None };
         assert_eq!(&classify(&reply), expected, "{status} {body}");
     }
 
@@ -252,6 +256,7 @@ mod tests {
             classify(&Reply::Answer {
                 status: 500,
                 content_type: JSON,
+                wanted: None,
                 body: body.to_string().as_bytes()
             }),
             Verdict::Refused(_)
@@ -261,7 +266,7 @@ mod tests {
     #[test]
     fn a_wrong_base_url_is_recognised() {
         let not_the_api = |status, content_type, body: &str| {
-            let reply = Reply::Answer { status, content_type, body: body.as_bytes() };
+            let reply = Reply::Answer { status, content_type, body: body.as_bytes(), wanted: None };
             assert!(matches!(classify(&reply), Verdict::NotTheApi(_)), "{status} {body}");
         };
         not_the_api(200, HTML, "<!doctype html><html></html>");

@@ -2,6 +2,7 @@
 
 mod address;
 mod call;
+mod json;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _},
@@ -26,6 +27,7 @@ use tracing::instrument;
 pub(super) use self::{
     address::causes,
     call::{Answer, Call, Failure},
+    json::{Wanted, read as read_json},
 };
 use super::{
     counters::Counters,
@@ -149,7 +151,22 @@ impl Client {
         path: String,
         query: Vec<(&'static str, String)>,
     ) -> Result<Option<Answer>, Failure> {
-        match self.send(&Call::get(path, query)).await {
+        self.found(&Call::get(path, query)).await
+    }
+
+    /// GET of these members; `None` for a 404.
+    pub(super) async fn get_only(
+        &self,
+        path: String,
+        query: Vec<(&'static str, String)>,
+        wanted: Wanted,
+    ) -> Result<Option<Answer>, Failure> {
+        self.found(&Call { wanted: Some(wanted), ..Call::get(path, query) }).await
+    }
+
+    /// Sends a question; `None` for a 404.
+    pub(super) async fn found(&self, call: &Call<'_>) -> Result<Option<Answer>, Failure> {
+        match self.send(call).await {
             Ok(answer) => Ok(Some(answer)),
             Err(Failure::Missing(_)) => Ok(None),
             Err(failure) => Err(failure),
@@ -267,7 +284,9 @@ impl Client {
         }
         let result = match exchange {
             Ok((status, etag, asked, content_type, body)) => {
-                let reply = Reply::Answer { status, content_type: &content_type, body: &body };
+                let content_type = content_type.as_str();
+                let reply =
+                    Reply::Answer { status, content_type, body: &body, wanted: call.wanted };
                 tracing::trace!(method = %call.method, path = call.path, status, "answered");
                 Try { verdict: retry::classify(&reply), status, etag, asked, cause: None }
             }
