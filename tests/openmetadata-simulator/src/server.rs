@@ -184,6 +184,13 @@ impl Served {
             Some(Effect::Status { status, retry_after }) => {
                 instead(faults::answer(*status, *retry_after, plain))
             }
+            Some(Effect::StatusUntil { status, seconds }) => {
+                let answer = faults::answer(*status, None, plain);
+                instead(match faults::date_in(*seconds) {
+                    Some(date) => answer.with_header("retry-after", date),
+                    None => answer,
+                })
+            }
             Some(Effect::StatusAfter { status }) => {
                 let (_, route) = self.api.answer(request);
                 Some((faults::answer(*status, None, plain), route))

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::client::{Wanted, read_json};
@@ -173,9 +174,20 @@ pub(super) fn pause(
     retry_after.map_or(jittered, |asked| jittered.max(asked.min(MAX_RETRY_AFTER)))
 }
 
-/// `Retry-After` in seconds, the form that servers use.
-pub(super) fn retry_after(header: &str) -> Option<Duration> {
-    header.trim().parse().ok().map(Duration::from_secs)
+/// Value of `Retry-After`: seconds, or a date, which is compared with the answer's own `date` where it
+/// has one, since the server's clock may not be ours.
+pub(super) fn retry_after(header: &str, date: Option<&str>, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = header.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(header)?;
+    let now = date.and_then(http_date).unwrap_or(now);
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
 
 #[cfg(test)]
@@ -288,7 +300,19 @@ mod tests {
         assert_eq!(pause(60, 1.0, None), 10_000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(7))), 7000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(9999))), 300_000);
-        assert_eq!(retry_after(" 12 "), Some(Duration::from_secs(12)));
-        assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+        let now = "2026-10-21T07:27:30Z".parse().expect("a time");
+        let check = |header, date, expected: Option<u64>| {
+            let found = retry_after(header, date, now);
+            assert_eq!(found, expected.map(Duration::from_secs), "{header} {date:?}");
+        };
+        check(" 12 ", None, Some(12));
+        check("Wed, 21 Oct 2026 07:28:00 GMT", None, Some(30));
+        check("Wed, 21 Oct 2026 07:27:00 GMT", None, Some(0));
+        // The server's clock is an hour behind.
+        let date = Some("Wed, 21 Oct 2026 06:27:30 GMT");
+        check("Wed, 21 Oct 2026 06:27:50 GMT", date, Some(20));
+        check("Wed, 21 Oct 2026 07:28:00 GMT", Some("yesterday"), Some(30));
+        check("soon", None, None);
+        check("-1", None, None);
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use reqwest::{
     Method,
     header::{
-        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+        AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
         RETRY_AFTER,
     },
 };
@@ -327,7 +327,9 @@ impl Client {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let etag = header(ETAG);
-        let asked = header(RETRY_AFTER).as_deref().and_then(retry::retry_after);
+        let asked = header(RETRY_AFTER).and_then(|text| {
+            retry::retry_after(&text, header(DATE).as_deref(), jiff::Timestamp::now())
+        });
         let content_type = header(CONTENT_TYPE).unwrap_or_default();
         let status = response.status().as_u16();
         let mut body = Vec::new();
