@@ -33,7 +33,7 @@ mod state;
 mod tables;
 mod tags;
 mod tls;
-mod token;
+pub(crate) mod token;
 pub mod version;
 
 use std::sync::atomic::Ordering;

@@ -19,6 +19,7 @@ use crate::{
         Fatal,
         openmetadata::{
             fqn,
+            token::subject,
             version::{Support, Version},
         },
     },
@@ -89,7 +90,14 @@ async fn version(api: &Api<'_>) -> Result<Line, Fatal> {
 
 async fn who(api: &Api<'_>) -> Line {
     const WHAT: &str = "token";
-    let Some(user) = api.ask("users/loggedInUser").await.ok().flatten() else {
+    let mut user = api.ask("users/loggedInUser").await.ok().flatten();
+    if user.is_none()
+        && let Some(name) = api.settings.token.as_ref().and_then(subject)
+    {
+        // Where it is not told, the token says whose it is by its own word, and the server accepted it.
+        user = api.ask(&format!("users{}", fqn::path(&["name", &name]))).await.ok().flatten();
+    }
+    let Some(user) = user else {
         return Line::ok(WHAT, "accepted; this server does not tell whose it is".to_owned());
     };
     let name = user.get("name").and_then(Value::as_str).unwrap_or("(unknown)");
