@@ -71,6 +71,8 @@ pub enum Effect {
     Drop,
     /// The request is carried out and the connection closed without an answer.
     DropAfter,
+    /// The request is carried out and the connection closed in the middle of the answer's body.
+    Cut,
     /// The request is carried out, and the answer comes so much later.
     Slow {
         /// The delay.

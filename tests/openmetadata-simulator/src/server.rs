@@ -167,6 +167,7 @@ impl Served {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        let compress = compress && effect != Some(Effect::Cut);
         answer.map(|answer| response(answer, compress)).ok_or(Dropped)
     }
 
@@ -200,6 +201,10 @@ impl Served {
             Some(Effect::DropAfter) => {
                 self.api.answer(request);
                 None
+            }
+            Some(Effect::Cut) => {
+                let (answer, route) = self.api.answer(request);
+                Some((answer.cut(), route))
             }
             Some(Effect::Slow { millis }) => {
                 return (Some(self.api.answer(request)), Duration::from_millis(*millis));

@@ -25,6 +25,7 @@ async fn trouble_is_waited_out_and_leaves_nothing_behind() {
         status(500),
         Effect::Drop,
         Effect::DropAfter,
+        Effect::Cut,
         Effect::StatusAfter { status: 504 },
         Effect::StatusAfter { status: 409 },
         Effect::Html,
