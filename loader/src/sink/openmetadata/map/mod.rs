@@ -324,8 +324,13 @@ impl Draft {
 
     /// What is to be recorded with the entity when it is written.
     pub(super) fn record(&self) -> Record {
+        self.record_with(self.content())
+    }
+
+    /// The same where [`Draft::content`] is known already.
+    pub(super) fn record_with(&self, content: u64) -> Record {
         Record {
-            content: self.content(),
+            content,
             description: hash::description_mark(self.description.as_deref()),
             display_name: hash::display_name_mark(Some(&self.display_name)),
             owners: hash::owners_mark(self.owners.iter().map(String::as_str)),
