@@ -13,15 +13,15 @@ mod apply;
 mod drain;
 mod open_edges;
 mod recall;
+mod schemas;
 mod settle;
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    pin::Pin,
     sync::Arc,
 };
 
-use schemas::{Topic, registry::Registry};
+use ::schemas::{Topic, registry::Registry};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior},
@@ -29,14 +29,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::{apply::Applying, open_edges::OpenEdges};
+use self::{apply::Applying, open_edges::OpenEdges, schemas::Fetching};
 use crate::{
     config::Flow,
     dead_letters::DeadLetters,
-    decode::{
-        Decoded, Decoder,
-        schemas::{Known, fetch},
-    },
+    decode::{Decoded, Decoder},
     error_text,
     filter::Filter,
     offsets::{Offsets, Ticket},
@@ -94,8 +91,6 @@ enum Ended {
     /// Asked to stop.
     Stopped,
 }
-
-type Fetching = Pin<Box<dyn Future<Output = (u32, Result<Known, Fatal>)> + Send>>;
 
 struct Pipeline<S> {
     parts: Parts<S>,
@@ -177,7 +172,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 () = shutdown.cancelled() => return Ok(Ended::Stopped),
                 progress = apply::next(&mut self.applying) => self.on_progress(progress)?,
                 backlog = surveyed(&mut self.surveying) => self.on_survey(backlog),
-                (id, known) = fetched(&mut self.fetching) => self.on_schema(id, known?),
+                (id, known) = schemas::next(&mut self.fetching) => self.on_schema(id, known?),
                 _ = commits.tick() => self.commit_later(),
                 recalled = recall::next(&mut self.recalling), if self.recalled.is_empty() => {
                     self.on_recalled(recalled);
@@ -291,33 +286,11 @@ impl<S: MetadataSink> Pipeline<S> {
         self.parts.tally.count(topic, |counts| counts.superseded += superseded);
     }
 
-    fn need_schema(&mut self, id: u32) {
-        match self.fetch(id) {
-            Some(fetching) => self.fetching = Some(fetching),
-            None => {
-                self.on_schema(id, Known::Missing("no schema registry is configured".to_owned()));
-            }
-        }
-    }
-
-    fn fetch(&self, id: u32) -> Option<Fetching> {
-        let registry = self.parts.registry.clone()?;
-        let trusted = self.parts.decoder.schemas.as_ref().is_some_and(|schemas| schemas.has_any());
-        Some(Box::pin(async move { (id, fetch(&registry, id, trusted).await) }))
-    }
-
     fn on_survey(&mut self, backlog: Backlog) {
         self.surveying = None;
         self.superseded = backlog.superseded;
         if let Some(spans) = backlog.unresolved {
             self.start_recall(spans);
-        }
-    }
-
-    fn on_schema(&mut self, id: u32, known: Known) {
-        self.fetching = None;
-        if let Some(schemas) = &mut self.parts.decoder.schemas {
-            schemas.learn(id, known);
         }
     }
 
@@ -410,14 +383,6 @@ impl<S: MetadataSink> Pipeline<S> {
 async fn surveyed(surveying: &mut Option<Survey>) -> Backlog {
     match surveying {
         Some(survey) => survey.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The schema that is being fetched; waits forever when none is.
-async fn fetched(fetching: &mut Option<Fetching>) -> (u32, Result<Known, Fatal>) {
-    match fetching {
-        Some(fetching) => fetching.await,
         None => std::future::pending().await,
     }
 }

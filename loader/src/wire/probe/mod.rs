@@ -90,6 +90,7 @@ async fn version(api: &Api<'_>) -> Result<Line, Fatal> {
 
 async fn who(api: &Api<'_>) -> Line {
     const WHAT: &str = "token";
+    // Sources name it; not seen on a real server.
     let mut user = api.ask("users/loggedInUser").await.ok().flatten();
     if user.is_none()
         && let Some(name) = api.settings.token.as_ref().and_then(subject)

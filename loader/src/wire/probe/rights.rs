@@ -1,6 +1,6 @@
 //! Whether the token's user may write what a run writes, as the server tells it without anything being
 //! written: `GET /permissions/{resource}` lists operations with `allow`, `deny`, `notAllow`, and with
-//! conditions (seen on 1.2 and 1.12).
+//! conditions. Seen on 1.2 and 1.12 for dashboards; not seen for the other resources.
 
 use serde_json::Value;
 
