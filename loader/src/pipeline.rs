@@ -11,15 +11,17 @@
 
 mod apply;
 mod drain;
+mod open_edges;
+mod recall;
+mod schemas;
 mod settle;
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    pin::Pin,
     sync::Arc,
 };
 
-use schemas::{Topic, registry::Registry};
+use ::schemas::{Topic, registry::Registry};
 use tokio::{
     sync::oneshot,
     time::{Instant, MissedTickBehavior},
@@ -27,14 +29,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::apply::Applying;
+use self::{apply::Applying, open_edges::OpenEdges, schemas::Fetching};
 use crate::{
     config::Flow,
     dead_letters::DeadLetters,
-    decode::{
-        Decoded, Decoder,
-        schemas::{Known, fetch},
-    },
+    decode::{Decoded, Decoder},
     error_text,
     filter::Filter,
     offsets::{Offsets, Ticket},
@@ -42,8 +41,8 @@ use crate::{
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
     source::{
-        Closed, Event, Record, Source, TopicPartition,
-        backlog::{Superseded, Survey},
+        Closed, Event, Recall, Record, Source, TopicPartition,
+        backlog::{Backlog, Superseded, Survey},
     },
 };
 
@@ -93,8 +92,6 @@ enum Ended {
     Stopped,
 }
 
-type Fetching = Pin<Box<dyn Future<Output = (u32, Result<Known, Fatal>)> + Send>>;
-
 struct Pipeline<S> {
     parts: Parts<S>,
     offsets: Offsets,
@@ -102,6 +99,12 @@ struct Pipeline<S> {
     surveying: Option<Survey>,
     /// Those records.
     superseded: Superseded,
+    /// Reads edges again that were unresolved when they were committed; nothing else is decoded before.
+    recalling: Option<Recall>,
+    /// Read by it, not yet decoded.
+    recalled: VecDeque<Record>,
+    /// Which edges are unresolved.
+    open_edges: OpenEdges,
     /// Read, not yet decoded.
     undecoded: VecDeque<(Record, Ticket)>,
     /// The schema that the first of them needs.
@@ -132,6 +135,9 @@ impl<S: MetadataSink> Pipeline<S> {
             offsets: Offsets::default(),
             surveying: None,
             superseded: Superseded::default(),
+            recalling: None,
+            recalled: VecDeque::new(),
+            open_edges: OpenEdges::default(),
             undecoded: VecDeque::new(),
             fetching: None,
             batch: Batch::new(parts.flow.batch),
@@ -165,9 +171,12 @@ impl<S: MetadataSink> Pipeline<S> {
                 biased;
                 () = shutdown.cancelled() => return Ok(Ended::Stopped),
                 progress = apply::next(&mut self.applying) => self.on_progress(progress)?,
-                superseded = surveyed(&mut self.surveying) => self.on_survey(superseded),
-                (id, known) = fetched(&mut self.fetching) => self.on_schema(id, known?),
+                backlog = surveyed(&mut self.surveying) => self.on_survey(backlog),
+                (id, known) = schemas::next(&mut self.fetching) => self.on_schema(id, known?),
                 _ = commits.tick() => self.commit_later(),
+                recalled = recall::next(&mut self.recalling), if self.recalled.is_empty() => {
+                    self.on_recalled(recalled);
+                }
                 event = self.parts.source.next() => self.on_event(event).await?,
                 () = sleep_until(wake_at) => {}
             }
@@ -229,6 +238,13 @@ impl<S: MetadataSink> Pipeline<S> {
             return;
         }
         while !self.batch.is_full() && self.fetching.is_none() {
+            if let Some(record) = self.recalled.pop_front() {
+                self.decode_recalled(record);
+                continue;
+            }
+            if self.recalling.is_some() {
+                return;
+            }
             let Some((record, ticket)) = self.undecoded.pop_front() else { return };
             if self.superseded.contains(record.at, record.offset) {
                 self.parts.tally.count(record.at.topic, |counts| counts.superseded += 1);
@@ -251,13 +267,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 Decoded::NeedsSchema(id) => {
                     // Those behind it wait as well: versions of one key must stay in order.
                     self.undecoded.push_front((record, ticket));
-                    match self.fetch(id) {
-                        Some(fetching) => self.fetching = Some(fetching),
-                        None => self.on_schema(
-                            id,
-                            Known::Missing("no schema registry is configured".to_owned()),
-                        ),
-                    }
+                    self.need_schema(id);
                 }
             }
         }
@@ -276,21 +286,11 @@ impl<S: MetadataSink> Pipeline<S> {
         self.parts.tally.count(topic, |counts| counts.superseded += superseded);
     }
 
-    fn fetch(&self, id: u32) -> Option<Fetching> {
-        let registry = self.parts.registry.clone()?;
-        let trusted = self.parts.decoder.schemas.as_ref().is_some_and(|schemas| schemas.has_any());
-        Some(Box::pin(async move { (id, fetch(&registry, id, trusted).await) }))
-    }
-
-    fn on_survey(&mut self, superseded: Superseded) {
+    fn on_survey(&mut self, backlog: Backlog) {
         self.surveying = None;
-        self.superseded = superseded;
-    }
-
-    fn on_schema(&mut self, id: u32, known: Known) {
-        self.fetching = None;
-        if let Some(schemas) = &mut self.parts.decoder.schemas {
-            schemas.learn(id, known);
+        self.superseded = backlog.superseded;
+        if let Some(spans) = backlog.unresolved {
+            self.start_recall(spans);
         }
     }
 
@@ -302,7 +302,8 @@ impl<S: MetadataSink> Pipeline<S> {
         let now = Instant::now();
         let mut works = Vec::new();
         // At the end of everything there is nothing to wait for.
-        let nothing_follows = self.is_read() && self.undecoded.is_empty();
+        let nothing_follows =
+            self.is_read() && self.recalling.is_none() && self.undecoded.is_empty();
         if self.batch.is_due(now) || nothing_follows {
             works = self.batch.take();
         }
@@ -339,6 +340,9 @@ impl<S: MetadataSink> Pipeline<S> {
 
     fn is_complete(&self) -> bool {
         self.is_read()
+            && self.surveying.is_none()
+            && self.recalling.is_none()
+            && self.recalled.is_empty()
             && self.undecoded.is_empty()
             && self.batch.is_empty()
             && self.applying.is_none()
@@ -368,7 +372,7 @@ impl<S: MetadataSink> Pipeline<S> {
         if moved.is_empty() {
             return;
         }
-        if let Err(error) = self.parts.source.commit_later(&moved) {
+        if let Err(error) = self.parts.source.commit_later(&self.open_edges.places(moved)) {
             warn!(error = error_text(&error), "failed to commit offsets; will try again");
             self.offsets.not_committed();
         }
@@ -376,17 +380,9 @@ impl<S: MetadataSink> Pipeline<S> {
 }
 
 /// What is known of the backlog; waits forever when nobody asked.
-async fn surveyed(surveying: &mut Option<Survey>) -> Superseded {
+async fn surveyed(surveying: &mut Option<Survey>) -> Backlog {
     match surveying {
         Some(survey) => survey.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The schema that is being fetched; waits forever when none is.
-async fn fetched(fetching: &mut Option<Fetching>) -> (u32, Result<Known, Fatal>) {
-    match fetching {
-        Some(fetching) => fetching.await,
         None => std::future::pending().await,
     }
 }

@@ -1,6 +1,6 @@
 //! `check`: is everything there that `run` needs? Changes nothing.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use schemas::{Topic, registry::Registry};
 
@@ -13,13 +13,65 @@ use crate::{
     source::{Found, find_topics},
 };
 
+/// A line of what `check` prints.
+#[derive(Debug)]
+pub struct Line {
+    what: String,
+    verdict: Verdict,
+}
+
 /// How a check ended.
+#[derive(Debug)]
 enum Verdict {
     Ok(String),
     /// `run` works, but not as well as it could.
     Warning(String),
     /// With the exit code.
     Failed(String, u8),
+}
+
+impl Line {
+    fn new(what: &str, verdict: Verdict) -> Self {
+        Self { what: what.to_owned(), verdict }
+    }
+
+    /// Everything is as it should be.
+    #[must_use]
+    pub fn ok(what: &str, text: String) -> Self {
+        Self::new(what, Verdict::Ok(text))
+    }
+
+    /// `run` works, but not as well as it could.
+    #[must_use]
+    pub fn warning(what: &str, text: String) -> Self {
+        Self::new(what, Verdict::Warning(text))
+    }
+
+    /// Something is wrong.
+    #[must_use]
+    pub fn failed(what: &str, fatal: Fatal) -> Self {
+        Self::new(what, Verdict::Failed(fatal.message, fatal.exit_code))
+    }
+
+    /// The exit code if this were the only line.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Ok(_) | Verdict::Warning(_) => 0,
+            Verdict::Failed(_, code) => code,
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, text) = match &self.verdict {
+            Verdict::Ok(text) => ("ok", text),
+            Verdict::Warning(text) => ("warning", text),
+            Verdict::Failed(text, _) => ("failed", text),
+        };
+        write!(f, "{word:<8} {:<14} {text}", self.what)
+    }
 }
 
 /// Checks Kafka, the schema registry and the catalogue, each whatever the others say, and prints a line
@@ -29,24 +81,13 @@ enum Verdict {
 /// Never at the moment: everything is a line.
 pub async fn check<C: Catalogue>(settings: &Settings, catalogue: &C) -> Result<u8, Fatal> {
     let (kafka, registry, catalogue) =
-        tokio::join!(kafka(settings), registry(settings), describe(settings, catalogue));
-    let mut lines = vec![("configuration", Verdict::Ok(format!("service `{}`", settings.service)))];
-    lines.extend(kafka);
-    lines.push(("registry", registry));
-    lines.push(("openmetadata", catalogue));
-    let mut exit_code = 0;
-    for (what, verdict) in &lines {
-        let (word, text) = match verdict {
-            Verdict::Ok(text) => ("ok", text),
-            Verdict::Warning(text) => ("warning", text),
-            Verdict::Failed(text, code) => {
-                exit_code = if exit_code == 0 { *code } else { exit_code };
-                ("failed", text)
-            }
-        };
-        output::print(&format!("{word:<8} {what:<14} {text}\n"));
-    }
-    Ok(exit_code)
+        tokio::join!(kafka(settings), registry(settings), catalogue.check(settings));
+    let mut lines = vec![Line::ok("configuration", format!("service `{}`", settings.service))];
+    lines.extend(kafka.into_iter().map(|(what, verdict)| Line::new(what, verdict)));
+    lines.push(Line::new("registry", registry));
+    lines.extend(catalogue);
+    lines.iter().for_each(|line| output::print(&format!("{line}\n")));
+    Ok(lines.iter().map(Line::exit_code).find(|code| *code != 0).unwrap_or_default())
 }
 
 async fn kafka(settings: &Settings) -> Vec<(&'static str, Verdict)> {
@@ -120,11 +161,4 @@ async fn first_schema(registry: &Registry, limit: Duration) -> Result<Known, Fat
             exit_code: 3,
         })
     })
-}
-
-async fn describe<C: Catalogue>(settings: &Settings, catalogue: &C) -> Verdict {
-    match catalogue.describe(settings).await {
-        Ok(text) => Verdict::Ok(text),
-        Err(fatal) => Verdict::Failed(fatal.message, fatal.exit_code),
-    }
 }

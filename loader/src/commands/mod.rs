@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::{
-    check::check,
+    check::{Line, check},
     dead_letters::{list, retry, show},
     reconcile::{Reconcile, reconcile},
     replay::{Replay, replay},
@@ -56,11 +56,8 @@ pub trait Catalogue {
         watcher: Watcher,
     ) -> impl Future<Output = Result<Self::Sink, Fatal>> + Send;
 
-    /// One line about the server, for `check`; changes nothing there.
-    ///
-    /// # Errors
-    /// As [`Self::connect`].
-    fn describe(&self, settings: &Settings) -> impl Future<Output = Result<String, Fatal>> + Send;
+    /// Looks at everything that a run needs of the server, for `check`; changes nothing there.
+    fn check(&self, settings: &Settings) -> impl Future<Output = Vec<Line>> + Send;
 }
 
 /// Runs the command line.

@@ -113,6 +113,8 @@ impl<S: MetadataSink> Pipeline<S> {
     /// is not committed, so it will be read again.
     async fn drain(&mut self, deadline: Instant) -> Result<(), Fatal> {
         self.surveying = None;
+        self.recalling = None;
+        self.recalled.clear();
         self.undecoded.clear();
         self.fetching = None;
         self.batch.take();
@@ -144,6 +146,9 @@ impl<S: MetadataSink> Pipeline<S> {
     fn forget(&mut self) {
         self.superseded = Superseded::default();
         self.surveying = None;
+        self.recalling = None;
+        self.recalled.clear();
+        self.open_edges.clear();
         self.undecoded.clear();
         self.fetching = None;
         self.batch.take();
@@ -162,6 +167,7 @@ impl<S: MetadataSink> Pipeline<S> {
         if moved.is_empty() {
             return;
         }
+        let moved = self.open_edges.places(moved);
         match self.parts.source.commit_now(&moved, limit).await {
             Ok(()) => info!(partitions = moved.len(), "committed offsets"),
             Err(error) => warn!(

@@ -1,5 +1,6 @@
 //! What becomes of events: outcomes, dead letters, offsets.
 
+use schemas::Topic;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -39,8 +40,19 @@ impl<S: MetadataSink> Pipeline<S> {
     }
 
     fn settle(&mut self, stage: Stage, mut work: Work, outcome: Outcome) {
-        // What is only tried again has been counted, unless it comes out now.
-        let is_again = matches!(outcome, Outcome::Unresolved { .. }) && work.tickets.is_empty();
+        // What is only tried again has been counted, unless something comes of it now.
+        let is_again = matches!(outcome, Outcome::Unresolved { .. } | Outcome::Unchanged)
+            && work.tickets.is_empty();
+        if work.item.topic == Topic::Lineage {
+            match outcome {
+                Outcome::Unresolved { .. } => {
+                    self.open_edges.add(&work.item.key, work.record.at, work.record.offset);
+                }
+                // Not over yet.
+                Outcome::Waiting { .. } => {}
+                _ => self.open_edges.remove(&work.item.key),
+            }
+        }
         if !is_again {
             self.parts.tally.outcome(work.item.topic, &outcome);
         }

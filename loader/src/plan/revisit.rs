@@ -1,7 +1,8 @@
 //! Edges that are finished, because nothing waits for them, but whose table was not in the catalogue:
 //! tried again from time to time for as long as this process has them.
 //!
-//! Bounded, and gone with the process or the partition: a pass over the topic finds them again.
+//! Bounded, and gone with the process or the partition: the next owner of the partition reads them again
+//! (`pipeline::recall`).
 
 use std::{collections::HashMap, time::Duration};
 

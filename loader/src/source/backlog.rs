@@ -24,9 +24,10 @@ use schemas::{Topic, TopicNames, config::Kafka};
 use tracing::{debug, info, warn};
 
 use super::{
-    Start, TopicPartition,
+    Span, Start, TopicPartition,
     client::{self, ClientLog, blocking},
-    seek::{Watermarks, committed, watermarks},
+    recall::unresolved_from,
+    seek::{Watermarks, committed_with_notes, watermarks},
 };
 use crate::error_text;
 
@@ -59,8 +60,18 @@ impl Superseded {
     }
 }
 
+/// What is known of a backlog before it is applied.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// Records that need not be applied, also among those before the backlog that are to be recalled.
+    pub superseded: Superseded,
+    /// For each partition of edges, what lies before its backlog and is not over: nothing, or a part.
+    /// `None` when that could not be found out.
+    pub unresolved: Option<BTreeMap<TopicPartition, Span>>,
+}
+
 /// Reading a backlog's keys; dropping it stops that.
-pub type Survey = Pin<Box<dyn Future<Output = Superseded> + Send>>;
+pub type Survey = Pin<Box<dyn Future<Output = Backlog> + Send>>;
 
 /// Reads the keys of what lies between the start and the end of partitions. Trouble is logged, and
 /// costs only that old versions are applied before new ones.
@@ -71,22 +82,24 @@ pub(super) fn survey(
     partitions: Vec<TopicPartition>,
 ) -> Survey {
     Box::pin(async move {
-        let spans = match spans(&kafka, &group_id, start, partitions).await {
-            Ok(spans) if spans.is_empty() => return Superseded::default(),
-            Ok(spans) => spans,
+        let (spans, unresolved) = match spans(&kafka, &group_id, start, partitions).await {
+            Ok((spans, unresolved)) => (spans, Some(unresolved)),
             Err(error) => {
                 warn!(
                     error = error_text(&error),
                     "cannot tell how much is to be loaded; old versions of events are loaded before new ones"
                 );
-                return Superseded::default();
+                return Backlog::default();
             }
         };
+        if spans.is_empty() {
+            return Backlog { superseded: Superseded::default(), unresolved };
+        }
         let stop = Stop(Arc::new(AtomicBool::new(false)));
         let stopped = Arc::clone(&stop.0);
         let records: i64 = spans.values().map(|span| span.high - span.low).sum();
         info!(partitions = spans.len(), records, "reading the keys of what is to be loaded");
-        match blocking(move || read(&kafka, &group_id, spans, &stopped)).await {
+        let superseded = match blocking(move || read(&kafka, &group_id, spans, &stopped)).await {
             Ok(superseded) => {
                 let old: usize = superseded.partitions.values().map(Vec::len).sum();
                 info!(records, old, "read the keys of what is to be loaded");
@@ -99,7 +112,8 @@ pub(super) fn survey(
                 );
                 Superseded::default()
             }
-        }
+        };
+        Backlog { superseded, unresolved }
     })
 }
 
@@ -112,28 +126,46 @@ impl Drop for Stop {
     }
 }
 
-/// Where each partition's backlog starts and ends; those that cannot hold two versions are left out.
+/// Where each partition's backlog starts and ends, those that cannot hold two versions left out; and what
+/// lies before it of edges that were unresolved when they were committed.
 async fn spans(
     kafka: &Kafka,
     group_id: &str,
     start: Start,
     partitions: Vec<TopicPartition>,
-) -> Result<BTreeMap<TopicPartition, Watermarks>, super::Error> {
+) -> Result<(BTreeMap<TopicPartition, Watermarks>, BTreeMap<TopicPartition, Span>), super::Error> {
     let counts = partitions.iter().fold(BTreeMap::new(), |mut counts, at| {
         let count = counts.entry(at.topic).or_insert(0);
         *count = (*count).max(at.partition + 1);
         counts
     });
     let mut spans = watermarks(kafka, &counts, ASK).await?;
-    let start = match start {
-        Start::At(start) => start,
-        Start::Group => committed(kafka, group_id, partitions.clone(), ASK).await?,
-    };
-    spans.retain(|at, span| {
-        span.low = start.get(at).copied().unwrap_or(span.low).clamp(span.low, span.high);
-        partitions.contains(at) && span.high - span.low > 1
-    });
-    Ok(spans)
+    spans.retain(|at, _| partitions.contains(at));
+    let mut unresolved = BTreeMap::new();
+    match start {
+        Start::At(start) => {
+            for (at, span) in &mut spans {
+                span.low = start.get(at).copied().unwrap_or(span.low).clamp(span.low, span.high);
+            }
+        }
+        Start::Group => {
+            let committed = committed_with_notes(kafka, group_id, partitions, ASK).await?;
+            for (at, span) in &mut spans {
+                let place = committed.get(at);
+                let until = place.map_or(span.low, |(o, _)| *o).clamp(span.low, span.high);
+                let mut from = until;
+                if at.topic == Topic::Lineage {
+                    let note = place.map_or("", |(_, note)| note);
+                    from = unresolved_from(note, until).clamp(span.low, until);
+                    unresolved.insert(*at, Span { from, until });
+                }
+                // What comes again must not be older than what is loaded already.
+                span.low = from;
+            }
+        }
+    }
+    spans.retain(|_, span| span.high - span.low > 1);
+    Ok((spans, unresolved))
 }
 
 fn read(

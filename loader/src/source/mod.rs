@@ -20,6 +20,7 @@ pub(crate) mod client;
 mod context;
 pub mod order;
 mod reader;
+mod recall;
 pub mod seek;
 
 use std::{
@@ -43,6 +44,7 @@ pub use self::{
     budget::{Budget, Held},
     client::{Error, Found, find_topics, overridden_properties},
     order::Closed,
+    recall::{Recall, Recalled, note},
 };
 use self::{client::blocking, context::Context, reader::Reader};
 use crate::config::Amount;
@@ -58,6 +60,26 @@ pub struct TopicPartition {
     pub topic: Topic,
     /// Partition number.
     pub partition: i32,
+}
+
+/// An offset to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Partition.
+    pub at: TopicPartition,
+    /// The record to read next after a restart.
+    pub offset: i64,
+    /// A text that is committed with it, for the next owner of the partition.
+    pub note: Option<String>,
+}
+
+/// Offsets from one up to another, which is not included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First.
+    pub from: i64,
+    /// One past the last.
+    pub until: i64,
 }
 
 /// A record as it is in Kafka.
@@ -254,7 +276,8 @@ impl Source {
         self.events.recv().await
     }
 
-    /// Which records of what lies between the start of these partitions and their end now are old news.
+    /// Which records of what lies between the start of these partitions and their end now are old news,
+    /// and what was committed though it is not over.
     pub fn survey(&self, partitions: &[TopicPartition]) -> backlog::Survey {
         let Config { kafka, group_id, start, .. } = self.config.clone();
         backlog::survey(kafka, group_id, start, partitions.to_vec())
@@ -282,24 +305,28 @@ impl Source {
         self.control.commit_failed.swap(false, Ordering::Relaxed)
     }
 
+    /// Starts to read once more what was committed though it is not over.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the properties.
+    pub fn recall(&self, spans: BTreeMap<TopicPartition, Span>) -> Result<Recall, Error> {
+        Recall::start(&self.config, spans)
+    }
+
     /// Commits without waiting; see [`Self::take_commit_failed`].
     ///
     /// # Errors
     /// When there is nobody to commit to.
-    pub fn commit_later(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), KafkaError> {
-        self.consumer.commit(&self.list(offsets)?, CommitMode::Async)
+    pub fn commit_later(&self, places: &[Place]) -> Result<(), KafkaError> {
+        self.consumer.commit(&self.list(places)?, CommitMode::Async)
     }
 
     /// Commits and waits for the broker's answer.
     ///
     /// # Errors
     /// When the broker refuses, or does not answer within `limit`.
-    pub async fn commit_now(
-        &self,
-        offsets: &[(TopicPartition, i64)],
-        limit: Duration,
-    ) -> Result<(), KafkaError> {
-        let list = self.list(offsets)?;
+    pub async fn commit_now(&self, places: &[Place], limit: Duration) -> Result<(), KafkaError> {
+        let list = self.list(places)?;
         let consumer = Arc::clone(&self.consumer);
         let commit = blocking(move || consumer.commit(&list, CommitMode::Sync));
         let timed_out =
@@ -326,11 +353,16 @@ impl Source {
         }
     }
 
-    fn list(&self, offsets: &[(TopicPartition, i64)]) -> Result<TopicPartitionList, KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (at, offset) in offsets {
+    fn list(&self, places: &[Place]) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for Place { at, offset, note } in places {
             let name = self.names.name(at.topic);
             list.add_partition_offset(&name, at.partition, Offset::Offset(*offset))?;
+            if let (Some(note), Some(mut element)) =
+                (note, list.find_partition(&name, at.partition))
+            {
+                element.set_metadata(note);
+            }
         }
         Ok(list)
     }

@@ -171,6 +171,20 @@ pub async fn committed(
     partitions: Vec<TopicPartition>,
     limit: Duration,
 ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    let committed = committed_with_notes(kafka, group, partitions, limit).await?;
+    Ok(committed.into_iter().map(|(at, (offset, _))| (at, offset)).collect())
+}
+
+/// Committed offsets with the text that was committed with each.
+///
+/// # Errors
+/// As [`committed`].
+pub(super) async fn committed_with_notes(
+    kafka: &Kafka,
+    group: &str,
+    partitions: Vec<TopicPartition>,
+    limit: Duration,
+) -> Result<BTreeMap<TopicPartition, (i64, String)>, Error> {
     let deadline = Instant::now() + limit;
     loop {
         let (names, partitions) = (kafka.topics.clone(), partitions.clone());
@@ -178,7 +192,7 @@ pub async fn committed(
         let asked = blocking(move || {
             let places = list(&names, partitions.into_iter().map(|at| (at, INVALID)))?;
             let answer = consumer.committed_offsets(places, limit)?;
-            Ok(offsets(&names, &answer))
+            Ok(offsets_with_notes(&names, &answer))
         });
         match asked.await {
             Err(error) if is_coordinator_moving(&error) && Instant::now() < deadline => {
@@ -240,12 +254,20 @@ fn list(
 }
 
 fn offsets(names: &TopicNames, list: &TopicPartitionList) -> BTreeMap<TopicPartition, i64> {
+    offsets_with_notes(names, list).into_iter().map(|(at, (offset, _))| (at, offset)).collect()
+}
+
+fn offsets_with_notes(
+    names: &TopicNames,
+    list: &TopicPartitionList,
+) -> BTreeMap<TopicPartition, (i64, String)> {
     let elements = list.elements();
     let known = elements.iter().filter_map(|element| {
         let topic = names.topic(element.topic())?;
         match (element.error(), element.offset()) {
             (Ok(()), Offset::Offset(offset)) => {
-                Some((TopicPartition { topic, partition: element.partition() }, offset))
+                let at = TopicPartition { topic, partition: element.partition() };
+                Some((at, (offset, element.metadata().to_owned())))
             }
             _ => None,
         }

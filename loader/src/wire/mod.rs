@@ -6,7 +6,7 @@ use schemas::Topic;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::Catalogue,
+    commands::{Catalogue, Line},
     config::{self, DeleteMode, ServiceType, Settings},
     sink::{
         Fatal, Figures, Inventory, Item, MetadataSink, Outcome, Stage, Watcher,
@@ -84,8 +84,8 @@ impl Catalogue for OpenMetadata {
         OpenMetadataSink::connect_to_look(settings, CancellationToken::new(), watcher).await
     }
 
-    async fn describe(&self, settings: &Settings) -> Result<String, Fatal> {
-        probe::describe(&settings.open_metadata).await
+    async fn check(&self, settings: &Settings) -> Vec<Line> {
+        probe::check(&settings.service, &settings.open_metadata).await
     }
 }
 

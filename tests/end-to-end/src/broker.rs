@@ -12,7 +12,7 @@ use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
-    message::Headers as _,
+    message::{Header, Headers as _, OwnedHeaders},
     mocking::MockCluster,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},
 };
@@ -188,6 +188,31 @@ impl Broker {
         let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name).key(key).partition(partition);
         let record = BaseRecord { payload: value, ..record };
         producer.send(record).map_err(|(error, _)| error).expect("queued");
+        producer.flush(Duration::from_secs(30)).expect("written");
+    }
+
+    /// Writes records of another broker, in this order, each into the partition that it had.
+    ///
+    /// # Panics
+    /// When a topic cannot be written to.
+    pub fn copy(&self, records: &[(Topic, Record)]) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.bootstrap)
+            .create()
+            .expect("a producer");
+        for (topic, record) in records {
+            let name = self.topics.name(*topic);
+            let mut headers = OwnedHeaders::new();
+            for (key, value) in &record.headers {
+                headers = headers.insert(Header { key, value: Some(value) });
+            }
+            let copied: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name)
+                .key(record.key.as_str())
+                .partition(record.partition)
+                .headers(headers);
+            let copied = BaseRecord { payload: record.value.as_deref(), ..copied };
+            producer.send(copied).map_err(|(error, _)| error).expect("queued");
+        }
         producer.flush(Duration::from_secs(30)).expect("written");
     }
 

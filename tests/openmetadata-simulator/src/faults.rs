@@ -52,6 +52,13 @@ pub enum Effect {
         #[serde(default)]
         retry_after: Option<u64>,
     },
+    /// As `Status`, with `Retry-After` as the date that is so many seconds away.
+    StatusUntil {
+        /// The status.
+        status: u16,
+        /// Seconds until then.
+        seconds: u32,
+    },
     /// The request is carried out, but the answer is this status: 500 for lineage that is stored all the same,
     /// 409 for a create that another writer did first, 504 for a proxy that lost patience.
     StatusAfter {
@@ -64,6 +71,8 @@ pub enum Effect {
     Drop,
     /// The request is carried out and the connection closed without an answer.
     DropAfter,
+    /// The request is carried out and the connection closed in the middle of the answer's body.
+    Cut,
     /// The request is carried out, and the answer comes so much later.
     Slow {
         /// The delay.
@@ -249,6 +258,12 @@ impl Faults {
         }
         None
     }
+}
+
+/// The date that is so many seconds away, as HTTP has it.
+pub(crate) fn date_in(seconds: u32) -> Option<String> {
+    let date = jiff::Timestamp::now() + Duration::from_secs(seconds.into());
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).ok()
 }
 
 /// The answer of a fault with `status`.

@@ -44,6 +44,13 @@ impl Answer {
         Self { status, content_type: Some("application/json"), headers: Vec::new(), body }
     }
 
+    /// Half of the answer, which says that there is more: the connection is closed then.
+    pub(crate) fn cut(mut self) -> Self {
+        let length = self.body.len();
+        self.body.truncate(length / 2);
+        self.with_header("content-length", length.to_string())
+    }
+
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::raw_json(status, body.to_string().into_bytes())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub struct LoggedRequest {
     pub body: String,
     /// The status of the answer; `None` when the connection was dropped instead.
     pub status: Option<u16>,
+    /// When it was answered, milliseconds since the simulator started.
+    pub at_millis: u64,
 }
 
 /// Method, kind and pattern of a route.
@@ -36,11 +39,12 @@ pub(crate) struct Log {
     inner: Mutex<Inner>,
     limit: usize,
     body_limit: usize,
+    began: Instant,
 }
 
 impl Log {
     pub(crate) fn new(limit: usize, body_limit: usize) -> Self {
-        Self { inner: Mutex::default(), limit, body_limit }
+        Self { inner: Mutex::default(), limit, body_limit, began: Instant::now() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -60,6 +64,7 @@ impl Log {
             path: target.to_owned(),
             body: String::from_utf8_lossy(body.get(..self.body_limit).unwrap_or(body)).into_owned(),
             status,
+            at_millis: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         let (kind, pattern) = route.map_or((None, "?"), |route| (route.kind, route.pattern));
         let mut inner = self.inner();

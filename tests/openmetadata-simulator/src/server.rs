@@ -167,6 +167,7 @@ impl Served {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        let compress = compress && effect != Some(Effect::Cut);
         answer.map(|answer| response(answer, compress)).ok_or(Dropped)
     }
 
@@ -184,6 +185,13 @@ impl Served {
             Some(Effect::Status { status, retry_after }) => {
                 instead(faults::answer(*status, *retry_after, plain))
             }
+            Some(Effect::StatusUntil { status, seconds }) => {
+                let answer = faults::answer(*status, None, plain);
+                instead(match faults::date_in(*seconds) {
+                    Some(date) => answer.with_header("retry-after", date),
+                    None => answer,
+                })
+            }
             Some(Effect::StatusAfter { status }) => {
                 let (_, route) = self.api.answer(request);
                 Some((faults::answer(*status, None, plain), route))
@@ -193,6 +201,10 @@ impl Served {
             Some(Effect::DropAfter) => {
                 self.api.answer(request);
                 None
+            }
+            Some(Effect::Cut) => {
+                let (answer, route) = self.api.answer(request);
+                Some((answer.cut(), route))
             }
             Some(Effect::Slow { millis }) => {
                 return (Some(self.api.answer(request)), Duration::from_millis(*millis));

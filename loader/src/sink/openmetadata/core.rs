@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
-    client::{Client, Failure},
+    client::{Call, Client, Failure, Wanted},
     columns::ColumnCache,
     counters::Counters,
     fqn,
@@ -66,6 +66,8 @@ impl std::fmt::Debug for Core {
     }
 }
 
+/// What [`Known`] is made of.
+const BARE: Wanted = &["id", "deleted", "sourceHash", "project"];
 /// Most apps whose project is remembered; emptied when full.
 const MAX_PROJECTS: usize = 200_000;
 /// Most apps remembered for linking.
@@ -198,12 +200,14 @@ impl Core {
         }
     }
 
-    /// Reads one of our entities, soft-deleted or not, and remembers what it is.
+    /// Reads one of our entities, soft-deleted or not, and remembers what it is. What is `wanted` of it
+    /// includes [`BARE`].
     pub(super) async fn read(
         &self,
         kind: Kind,
         name: &str,
         fields: &str,
+        wanted: Option<Wanted>,
     ) -> Result<Option<(Value, Option<String>)>, Failure> {
         let fqn = self.naming.fqn(kind, name);
         let path = format!("{}{}", kind.path(), fqn::path(&["name", &fqn]));
@@ -211,7 +215,8 @@ impl Core {
         if !fields.is_empty() {
             query.push(("fields", fields.to_owned()));
         }
-        match self.client.get(path, query).await? {
+        let call = Call { wanted, ..Call::get(path, query) };
+        match self.client.found(&call).await? {
             Some(answer) => {
                 self.directory.set(kind, name, Known::of(&answer.body));
                 Ok(Some((answer.body, answer.etag)))
@@ -232,7 +237,7 @@ impl Core {
             // the data files of other partitions.
             Lookup::Known(_) | Lookup::Absent | Lookup::Unasked => {}
         }
-        self.read(kind, name, "").await?;
+        self.read(kind, name, "", Some(BARE)).await?;
         match self.directory.lookup(kind, name) {
             Lookup::Known(known) => Ok(alive(known)),
             Lookup::Absent | Lookup::Unasked => Ok(None),

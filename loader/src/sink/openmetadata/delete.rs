@@ -41,7 +41,9 @@ pub(super) async fn entity(core: &Core, kind: Kind, name: &str) -> Result<(), Fa
     if kind == Kind::Dashboard {
         // A server from about 1.8 on deletes the charts that are on no other dashboard as well (seen
         // on 1.12.6): what is known of them does not hold any more.
-        let Some((dashboard, _)) = core.read(kind, name, "charts").await? else { return Ok(()) };
+        let Some((dashboard, _)) = core.read(kind, name, "charts", None).await? else {
+            return Ok(());
+        };
         if !hard && dashboard.get("deleted").and_then(Value::as_bool) == Some(true) {
             return Ok(());
         }
@@ -74,7 +76,7 @@ pub(super) async fn entity(core: &Core, kind: Kind, name: &str) -> Result<(), Fa
 
 /// Takes an entity for deleted if there is one, and tells so.
 async fn plan(core: &Core, kind: Kind, name: &str, fqn: String) -> Result<(), Failure> {
-    let Some((entity, _)) = core.read(kind, name, "").await? else { return Ok(()) };
+    let Some((entity, _)) = core.read(kind, name, "", None).await? else { return Ok(()) };
     if core.load.hard_delete || entity.get("deleted").and_then(Value::as_bool) != Some(true) {
         let change = PlannedChange::Delete;
         core.plan(&Planned { kind: kind.entity_type(), name: fqn, change, fields: Vec::new() });

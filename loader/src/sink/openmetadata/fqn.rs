@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// One part of a qualified name. There is no escape for `"` inside a part; [`names`](super::names)
 /// sees to it that none of ours has one.
 #[must_use]
-pub(super) fn quoted(part: &str) -> String {
+pub(crate) fn quoted(part: &str) -> String {
     if part.contains('.') && !(part.starts_with('"') && part.ends_with('"')) {
         format!("\"{part}\"")
     } else {
@@ -17,7 +17,7 @@ pub(super) fn quoted(part: &str) -> String {
 
 /// Joins parts, each quoted when it has to be.
 #[must_use]
-pub(super) fn join(parts: &[&str]) -> String {
+pub(crate) fn join(parts: &[&str]) -> String {
     parts.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(".")
 }
 
@@ -51,7 +51,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// A path of the API from its segments, each percent-encoded.
 #[must_use]
-pub(super) fn path(segments: &[&str]) -> String {
+pub(crate) fn path(segments: &[&str]) -> String {
     segments.iter().fold(String::new(), |mut path, segment| {
         // Writing to a string cannot fail.
         write!(path, "/{}", utf8_percent_encode(segment, SEGMENT)).ok();

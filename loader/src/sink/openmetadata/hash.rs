@@ -12,7 +12,8 @@
 //! * `project` of data models is apart from the content: it belongs to the app, whose event may come
 //!   later.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 /// Version of the mapping: raise it when an unchanged event has to be written anew.
@@ -98,9 +99,9 @@ fn digest(text: &str) -> u64 {
 }
 
 /// Hash of a request in canonical form.
-pub(super) fn content(request: &Value) -> u64 {
-    // 64 bits are 11 digits of which the first holds four.
-    digest(&json!([MAPPING_VERSION, request]).to_string())
+pub(super) fn content(request: &impl Serialize) -> u64 {
+    // 64 bits are 11 digits of which the first holds four. Texts and numbers always have a JSON.
+    digest(&serde_json::to_string(&(MAPPING_VERSION, request)).unwrap_or_default())
 }
 
 fn mark(text: &str, bits: u32) -> u32 {

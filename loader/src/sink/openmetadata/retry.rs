@@ -4,13 +4,16 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
+
+use super::client::{Wanted, read_json};
 
 /// What came back.
 #[derive(Debug)]
 pub(super) enum Reply<'a> {
-    /// An answer: status, content type, body.
-    Answer { status: u16, content_type: &'a str, body: &'a [u8] },
+    /// An answer: status, content type, body, and what of it is read.
+    Answer { status: u16, content_type: &'a str, body: &'a [u8], wanted: Option<Wanted> },
     /// None within the time limit.
     Timeout,
     /// No connection, or one that broke.
@@ -84,8 +87,10 @@ pub(super) enum Verdict {
 /// 412, 414, 415 and 500. Not seen: redirects, 204, 408, 413, 422, 425, 429, 431 and 502 to 504, which
 /// sources, Jetty and proxies name.
 pub(super) fn classify(reply: &Reply<'_>) -> Verdict {
-    let (status, content_type, body) = match *reply {
-        Reply::Answer { status, content_type, body } => (status, content_type, body),
+    let (status, content_type, body, wanted) = match *reply {
+        Reply::Answer { status, content_type, body, wanted } => {
+            (status, content_type, body, wanted)
+        }
         Reply::Timeout => return Verdict::Again(Trouble::Slow),
         Reply::NoConnection => return Verdict::Again(Trouble::Unreachable),
     };
@@ -94,7 +99,7 @@ pub(super) fn classify(reply: &Reply<'_>) -> Verdict {
     match status {
         // PUT /lineage answers 200 with nothing (seen); some servers say 204.
         200..=299 if body.is_empty() => Verdict::Done(Value::Null),
-        200..=299 => match serde_json::from_slice(body) {
+        200..=299 => match read_json(body, wanted) {
             Ok(value) => Verdict::Done(value),
             // 1.12.6 answers any path outside /api with 200 and the UI's page (seen).
             Err(_) if is_page => Verdict::NotTheApi("answered with a web page".to_owned()),
@@ -169,9 +174,20 @@ pub(super) fn pause(
     retry_after.map_or(jittered, |asked| jittered.max(asked.min(MAX_RETRY_AFTER)))
 }
 
-/// `Retry-After` in seconds, the form that servers use.
-pub(super) fn retry_after(header: &str) -> Option<Duration> {
-    header.trim().parse().ok().map(Duration::from_secs)
+/// Value of `Retry-After`: seconds, or a date, which is compared with the answer's own `date` where it
+/// has one, since the server's clock may not be ours.
+pub(super) fn retry_after(header: &str, date: Option<&str>, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = header.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = http_date(header)?;
+    let now = date.and_then(http_date).unwrap_or(now);
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
 
 #[cfg(test)]
@@ -181,7 +197,7 @@ mod tests {
     use super::*;
 
     fn check(status: u16, content_type: &str, body: &str, expected: &Verdict) {
-        let reply = Reply::Answer { status, content_type, body: body.as_bytes() };
+        let reply = Reply::Answer { status, content_type, body: body.as_bytes(), wanted: None };
         assert_eq!(&classify(&reply), expected, "{status} {body}");
     }
 
@@ -252,6 +268,7 @@ mod tests {
             classify(&Reply::Answer {
                 status: 500,
                 content_type: JSON,
+                wanted: None,
                 body: body.to_string().as_bytes()
             }),
             Verdict::Refused(_)
@@ -261,7 +278,7 @@ mod tests {
     #[test]
     fn a_wrong_base_url_is_recognised() {
         let not_the_api = |status, content_type, body: &str| {
-            let reply = Reply::Answer { status, content_type, body: body.as_bytes() };
+            let reply = Reply::Answer { status, content_type, body: body.as_bytes(), wanted: None };
             assert!(matches!(classify(&reply), Verdict::NotTheApi(_)), "{status} {body}");
         };
         not_the_api(200, HTML, "<!doctype html><html></html>");
@@ -283,7 +300,19 @@ mod tests {
         assert_eq!(pause(60, 1.0, None), 10_000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(7))), 7000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(9999))), 300_000);
-        assert_eq!(retry_after(" 12 "), Some(Duration::from_secs(12)));
-        assert_eq!(retry_after("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+        let now = "2026-10-21T07:27:30Z".parse().expect("a time");
+        let check = |header, date, expected: Option<u64>| {
+            let found = retry_after(header, date, now);
+            assert_eq!(found, expected.map(Duration::from_secs), "{header} {date:?}");
+        };
+        check(" 12 ", None, Some(12));
+        check("Wed, 21 Oct 2026 07:28:00 GMT", None, Some(30));
+        check("Wed, 21 Oct 2026 07:27:00 GMT", None, Some(0));
+        // The server's clock is an hour behind.
+        let date = Some("Wed, 21 Oct 2026 06:27:30 GMT");
+        check("Wed, 21 Oct 2026 06:27:50 GMT", date, Some(20));
+        check("Wed, 21 Oct 2026 07:28:00 GMT", Some("yesterday"), Some(30));
+        check("soon", None, None);
+        check("-1", None, None);
     }
 }

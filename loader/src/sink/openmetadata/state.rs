@@ -15,9 +15,10 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    client::{Client, Failure},
+    client::{Client, Failure, Wanted},
     hash::{self, Record},
     map::{Kind, Naming},
+    pages::Cursor,
 };
 
 /// What is known of an entity.
@@ -66,7 +67,13 @@ impl Known {
 
 /// A UUID as a number.
 fn id_number(text: &str) -> Option<u128> {
-    u128::from_str_radix(&text.replace('-', ""), 16).ok()
+    text.chars()
+        .filter(|c| *c != '-')
+        .try_fold((0_u128, 0), |(number, digits), c| {
+            let digit = u128::from(c.to_digit(16)?);
+            (digits < 32).then_some(((number << 4) | digit, digits + 1))
+        })
+        .and_then(|(number, digits)| (digits > 0).then_some(number))
 }
 
 /// A number as a UUID.
@@ -178,6 +185,11 @@ impl Directory {
         }
     }
 
+    /// Whether everything of a kind is known.
+    pub(super) fn is_complete(&self, kind: Kind) -> bool {
+        self.shelf(kind).complete.load(Ordering::Acquire)
+    }
+
     /// Makes ready for `wanted` lookups: reads the list if that costs less than to ask one by one.
     pub(super) async fn prepare(
         &self,
@@ -257,7 +269,23 @@ async fn count(client: &Client, naming: &Naming, kind: Kind) -> Result<usize, Fa
     Ok(usize::try_from(total.unwrap_or_default()).unwrap_or(usize::MAX))
 }
 
-/// Calls `visit` with every entity of a kind in the service, soft-deleted ones included.
+/// What is read of a list: the pages, and what [`Known`] and strays are made of.
+const LISTED: Wanted = &[
+    "data",
+    "paging",
+    "total",
+    "after",
+    "id",
+    "name",
+    "fullyQualifiedName",
+    "displayName",
+    "deleted",
+    "sourceHash",
+    "project",
+];
+
+/// Calls `visit` with every entity of a kind in the service, soft-deleted ones included; with the
+/// members of [`LISTED`].
 pub(super) async fn for_each(
     client: &Client,
     naming: &Naming,
@@ -265,7 +293,7 @@ pub(super) async fn for_each(
     mut visit: impl FnMut(&Value),
 ) -> Result<(), Failure> {
     let page = if kind == Kind::DataModel { PAGE_OF_DATA_MODELS } else { PAGE };
-    let mut after: Option<String> = None;
+    let mut cursor = Cursor::default();
     loop {
         let mut query = vec![
             ("service", naming.service.clone()),
@@ -275,28 +303,22 @@ pub(super) async fn for_each(
         if naming.features.source_hash {
             query.push(("fields", "sourceHash".to_owned()));
         }
-        if let Some(cursor) = &after {
-            query.push(("after", cursor.clone()));
-        }
-        let Some(answer) = client.get(kind.path().to_owned(), query).await? else {
+        query.extend(cursor.query());
+        let path = kind.path().to_owned();
+        let Some(answer) = client.get_only(path, query, LISTED).await? else {
             return Err(Failure::Refused(format!("`{}` is not there", kind.path())));
         };
         let entities = answer.body.get("data").and_then(Value::as_array);
         entities.into_iter().flatten().for_each(&mut visit);
-        let next = answer.body.pointer("/paging/after").and_then(Value::as_str);
-        match next {
-            None | Some("") => return Ok(()),
-            Some(next) if after.as_deref() == Some(next) => {
-                return Err(Failure::Refused("the pages of a list go round in circles".to_owned()));
-            }
-            Some(next) => after = Some(next.to_owned()),
+        if !cursor.advance(&answer.body)? {
+            return Ok(());
         }
     }
 }
 
 /// 128 bits in the place of a name.
 pub(super) fn name_number(name: &str) -> u128 {
-    id_number(&schemas::hash::hex128(name.as_bytes())).unwrap_or_default()
+    schemas::hash::of_bytes(name.as_bytes())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 /// The user that a token is for, for servers that do not say it.
-pub(super) fn subject(token: &SecretString) -> Option<String> {
+pub(crate) fn subject(token: &SecretString) -> Option<String> {
     let claims = token.expose_secret().trim().split('.').nth(1)?;
     let json = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
     let claims: Value = serde_json::from_slice(&json).ok()?;

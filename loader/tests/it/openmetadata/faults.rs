@@ -25,6 +25,7 @@ async fn trouble_is_waited_out_and_leaves_nothing_behind() {
         status(500),
         Effect::Drop,
         Effect::DropAfter,
+        Effect::Cut,
         Effect::StatusAfter { status: 504 },
         Effect::StatusAfter { status: 409 },
         Effect::Html,
@@ -191,4 +192,32 @@ async fn two_loaders_at_once_agree() {
     tokio::join!(apply(&first, &items), apply(&second, &items));
     world.load(&events).await;
     world.load_unchanged(&events).await;
+}
+
+/// Observed at the server: so much lies at least between the refusal and the next try. The pauses of the
+/// loader itself are some milliseconds here.
+#[tokio::test]
+async fn the_pause_that_the_server_asks_for_is_kept() {
+    let check = async |effect: Effect, at_least: u64| {
+        let world = World::new("1.12.6").await;
+        let sink = world.sink().await;
+        let fault = Fault::once(effect.clone()).on("PUT", "/charts");
+        world.server.faults().add(fault).expect("a fault");
+        let chart = upserts(&[Event::Chart(Box::new(site::chart("app-1", "c1")))]);
+        assert_eq!(apply(&sink, &chart).await, [Outcome::Created], "{effect:?}");
+        let requests = world.server.requests();
+        let tries: Vec<_> =
+            requests.iter().filter(|r| r.path.contains("/charts") && r.method == "PUT").collect();
+        let [refused, done] = tries.as_slice() else { panic!("two tries: {tries:?}") };
+        assert_eq!((refused.status.map(|s| s >= 400), done.status), (Some(true), Some(201)));
+        let pause = done.at_millis - refused.at_millis;
+        assert!(pause >= at_least, "{effect:?}: only {pause} ms");
+    };
+    tokio::join!(
+        check(Effect::Status { status: 429, retry_after: Some(1) }, 990),
+        check(Effect::Status { status: 503, retry_after: Some(1) }, 990),
+        // Dates have whole seconds, so one may be missing.
+        check(Effect::StatusUntil { status: 429, seconds: 3 }, 1990),
+        check(Effect::StatusUntil { status: 503, seconds: 3 }, 1990),
+    );
 }

@@ -2,7 +2,7 @@
 //! broker and registry named by `KAFKA_BOOTSTRAP` and `SCHEMA_REGISTRY_URL`.
 //!
 //! A new test goes where its question is: what arrives (`chain`), what must not change (`idempotence`),
-//! what survives a crash (`crash`), what the operator is told (`errors`),
+//! what survives a crash (`crash`, `histories`), what the operator is told (`errors`),
 //! who gets in (`security`, `registry`), who else can read (`consumers`),
 //! what an extractor that follows the site notices (`follow`), what the admin ports show (`admin`,
 //! `monitoring`), what is read without opening apps (`unopened`).
@@ -23,6 +23,7 @@ mod crash;
 mod errors;
 mod fidelity;
 mod follow;
+mod histories;
 mod idempotence;
 mod lineage;
 mod monitoring;

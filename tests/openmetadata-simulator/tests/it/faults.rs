@@ -48,6 +48,13 @@ async fn dropped_connections() {
     }
     check(Effect::Drop, false).await;
     check(Effect::DropAfter, true).await;
+    // Of this one the status arrives, and half of the body.
+    let site = Site::of("1.12.6").await;
+    let fault = Fault::once(Effect::Cut).on("PUT", "/charts$");
+    site.running.faults().add(fault).expect("a fault");
+    site.send("PUT", "/charts", Some(&chart("c"))).await.expect_err("no whole body");
+    assert_eq!(site.running.requests().last().map(|request| request.status), Some(Some(201)));
+    assert!(site.running.entity(Kind::Chart, "q.c").is_some());
 }
 
 #[tokio::test]

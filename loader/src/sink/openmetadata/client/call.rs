@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::super::limiter::Class;
+use super::{super::limiter::Class, json::Wanted};
 use crate::sink::Fatal;
 
 /// Why a request did not do what it should.
@@ -55,6 +55,8 @@ pub(in super::super) struct Call<'a> {
     pub(in super::super) server_error_tries: Option<u32>,
     /// Tries when there is no answer in time; without end when `None`.
     pub(in super::super) slow_tries: Option<u32>,
+    /// Members of the answer that are read, if not all.
+    pub(in super::super) wanted: Option<Wanted>,
 }
 
 impl<'a> Call<'a> {
@@ -100,6 +102,7 @@ impl<'a> Call<'a> {
             class,
             server_error_tries: None,
             slow_tries: None,
+            wanted: None,
         }
     }
 

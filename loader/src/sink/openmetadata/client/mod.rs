@@ -2,6 +2,7 @@
 
 mod address;
 mod call;
+mod json;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _},
@@ -15,7 +16,7 @@ use std::{
 use reqwest::{
     Method,
     header::{
-        AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+        AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
         RETRY_AFTER,
     },
 };
@@ -26,6 +27,7 @@ use tracing::instrument;
 pub(super) use self::{
     address::causes,
     call::{Answer, Call, Failure},
+    json::{Wanted, read as read_json},
 };
 use super::{
     counters::Counters,
@@ -149,7 +151,22 @@ impl Client {
         path: String,
         query: Vec<(&'static str, String)>,
     ) -> Result<Option<Answer>, Failure> {
-        match self.send(&Call::get(path, query)).await {
+        self.found(&Call::get(path, query)).await
+    }
+
+    /// GET of these members; `None` for a 404.
+    pub(super) async fn get_only(
+        &self,
+        path: String,
+        query: Vec<(&'static str, String)>,
+        wanted: Wanted,
+    ) -> Result<Option<Answer>, Failure> {
+        self.found(&Call { wanted: Some(wanted), ..Call::get(path, query) }).await
+    }
+
+    /// Sends a question; `None` for a 404.
+    pub(super) async fn found(&self, call: &Call<'_>) -> Result<Option<Answer>, Failure> {
+        match self.send(call).await {
             Ok(answer) => Ok(Some(answer)),
             Err(Failure::Missing(_)) => Ok(None),
             Err(failure) => Err(failure),
@@ -267,7 +284,9 @@ impl Client {
         }
         let result = match exchange {
             Ok((status, etag, asked, content_type, body)) => {
-                let reply = Reply::Answer { status, content_type: &content_type, body: &body };
+                let content_type = content_type.as_str();
+                let reply =
+                    Reply::Answer { status, content_type, body: &body, wanted: call.wanted };
                 tracing::trace!(method = %call.method, path = call.path, status, "answered");
                 Try { verdict: retry::classify(&reply), status, etag, asked, cause: None }
             }
@@ -308,7 +327,9 @@ impl Client {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let etag = header(ETAG);
-        let asked = header(RETRY_AFTER).as_deref().and_then(retry::retry_after);
+        let asked = header(RETRY_AFTER).and_then(|text| {
+            retry::retry_after(&text, header(DATE).as_deref(), jiff::Timestamp::now())
+        });
         let content_type = header(CONTENT_TYPE).unwrap_or_default();
         let status = response.status().as_u16();
         let mut body = Vec::new();

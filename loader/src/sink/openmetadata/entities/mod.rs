@@ -96,6 +96,9 @@ fn each(
 /// Reads lists where the items need more lookups than a list costs.
 async fn prepare(core: &Core, items: &[&Item]) -> Result<(), Failure> {
     for kind in Kind::ALL {
+        if core.directory.is_complete(kind) {
+            continue;
+        }
         let names = items.iter().filter_map(|item| core.naming.of_key(item.topic, &item.key));
         let wanted = names
             .filter(|(k, name)| *k == kind && core.directory.lookup(kind, name) == Lookup::Unasked)
@@ -125,15 +128,16 @@ async fn decide(core: &Core, item: &Item) -> Result<Todo, Fatal> {
             return Ok(Todo::Done(Outcome::Waiting { reason }));
         }
     }
+    let content = draft.content();
     match core.directory.lookup(draft.kind, &draft.name) {
-        Lookup::Known(known) if known.has_content(draft.record().content) => {
+        Lookup::Known(known) if known.has_content(content) => {
             if draft.kind == Kind::Dashboard && core.needs_relink(&draft.name) {
                 return Ok(Todo::Update(Box::new(draft)));
             }
             Ok(Todo::Done(Outcome::Unchanged))
         }
         Lookup::Known(_) | Lookup::Unasked => Ok(Todo::Update(Box::new(draft))),
-        Lookup::Absent => Ok(Todo::Row(Box::new(Row::create(draft)))),
+        Lookup::Absent => Ok(Todo::Row(Box::new(Row::create(draft, content)))),
     }
 }
 
@@ -223,11 +227,11 @@ async fn update(core: &Core, draft: Draft) -> Result<Todo, Fatal> {
 async fn try_update(core: &Core, draft: &Draft) -> Result<Option<Todo>, Failure> {
     let features = &core.naming.features;
     let fields = stored::fields(draft.kind, &core.naming);
-    let Some((entity, etag)) = core.read(draft.kind, &draft.name, &fields).await? else {
-        return Ok(Some(Todo::Row(Box::new(Row::create(draft.clone())))));
+    let content = draft.content();
+    let Some((entity, etag)) = core.read(draft.kind, &draft.name, &fields, None).await? else {
+        return Ok(Some(Todo::Row(Box::new(Row::create(draft.clone(), content)))));
     };
     let stored = Stored::of(&entity, &core.naming);
-    let content = draft.record().content;
     let recorded = stored.record().is_some_and(|record| record.content == content);
     if recorded && !stored.deleted && has_links(draft, &stored) {
         // Whatever else is different, a person changed.

@@ -77,7 +77,9 @@ async fn set_project(core: &Core, name: &str, project: Option<&str>) -> Result<(
         // It goes without saying: the stream or space is that of the dashboard that is told about.
         return Ok(());
     }
-    let Some((entity, _)) = core.read(Kind::DataModel, name, "").await? else { return Ok(()) };
+    let Some((entity, _)) = core.read(Kind::DataModel, name, "", None).await? else {
+        return Ok(());
+    };
     let text = |member: &str| entity.get(member).and_then(Value::as_str);
     let stored = text("project").filter(|text| !text.is_empty());
     let (Some(id), true) = (text("id"), stored != project) else { return Ok(()) };

@@ -34,9 +34,9 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Of an entity that is not there.
-    pub(super) fn create(draft: Draft) -> Self {
-        let hash = Some(draft.record().encode());
+    /// Of an entity that is not there; `content` is the draft's.
+    pub(super) fn create(draft: Draft, content: u64) -> Self {
+        let hash = Some(draft.record_with(content).encode());
         Self { draft, hash, extras: Map::new(), is_new: true, differences: Vec::new() }
     }
 

@@ -129,7 +129,7 @@ async fn id_of(core: &Core, kind: Kind, name: &str) -> Result<Option<String>, Fa
     {
         return Ok(Some(id));
     }
-    let found = core.read(kind, name, "").await?;
+    let found = core.read(kind, name, "", None).await?;
     Ok(found.and_then(|(entity, _)| text(&entity, "id")))
 }
 
@@ -178,7 +178,8 @@ pub(super) fn end_of(around: &Value, id: &str) -> Option<End> {
 /// one of its ends goes.
 async fn by_hash(core: &Core, parts: &Parts<'_>) -> Result<(), Failure> {
     let dashboard = core.naming.dashboard(parts.app_id);
-    let Some((entity, _)) = core.read(Kind::Dashboard, &dashboard, "dataModels,charts").await?
+    let Some((entity, _)) =
+        core.read(Kind::Dashboard, &dashboard, "dataModels,charts", None).await?
     else {
         return Ok(());
     };

@@ -6,7 +6,13 @@ use schemas::event::node::DatabaseTable;
 use serde_json::Value;
 
 use super::{
-    super::{client::Failure, columns::Children, core::Core, map::Kind, tables::Resolution},
+    super::{
+        client::{Failure, Wanted},
+        columns::Children,
+        core::Core,
+        map::Kind,
+        tables::Resolution,
+    },
     ends::{Columns, End, EndRef},
 };
 
@@ -97,6 +103,19 @@ pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<F
     }
 }
 
+/// What is read of an end: itself and what edges may name of it.
+const WITH_CHILDREN: Wanted = &[
+    "id",
+    "name",
+    "fullyQualifiedName",
+    "deleted",
+    "sourceHash",
+    "project",
+    "charts",
+    "dataModels",
+    "columns",
+];
+
 /// Id and columns of a data model, or id and charts of a dashboard; read anew when the chart that is
 /// wanted is not among those remembered.
 async fn read_children(
@@ -117,7 +136,9 @@ async fn read_children(
         Kind::Dashboard => ("charts", "fullyQualifiedName", "charts,dataModels"),
         Kind::DataModel | Kind::Chart => ("columns", "name", "columns"),
     };
-    let Some((entity, _)) = core.read(kind, name, fields).await? else { return Ok(None) };
+    let Some((entity, _)) = core.read(kind, name, fields, Some(WITH_CHILDREN)).await? else {
+        return Ok(None);
+    };
     let text = |value: &Value, name: &str| Some(value.get(name)?.as_str()?.to_owned());
     let models = entity.get("dataModels").and_then(Value::as_array);
     for model in models.into_iter().flatten() {

@@ -275,18 +275,23 @@ async fn write_group(core: &Core, group: Vec<Ready>) -> Result<Vec<(usize, Outco
     for ready in group {
         by_source.entry(ready.from.id.clone()).or_default().push(ready);
     }
-    let mut outcomes = Vec::new();
-    for (source, readies) in by_source {
-        let Some(first) = readies.first() else { continue };
-        let side = Side { from: &first.from, to: &to, stored: upstream.get(&source) };
-        let added: Vec<_> = readies.iter().map(|ready| ready.contribution.clone()).collect();
-        let outcome = match write::write(core, &side, &added, &[]).await {
-            Ok(outcome) => outcome,
-            Err(failure) => failed(core, &readies, failure)?,
-        };
-        outcomes.extend(readies.iter().map(|ready| (ready.index, outcome.clone())));
-    }
-    Ok(outcomes)
+    let (to, upstream) = (&to, &upstream);
+    let writes = by_source
+        .into_iter()
+        .map(|(source, readies)| async move {
+            let Some(first) = readies.first() else { return Ok::<_, Fatal>(Vec::new()) };
+            let side = Side { from: &first.from, to, stored: upstream.get(&source) };
+            let added: Vec<_> = readies.iter().map(|ready| ready.contribution.clone()).collect();
+            let outcome = match write::write(core, &side, &added, &[]).await {
+                Ok(outcome) => outcome,
+                Err(failure) => failed(core, &readies, failure)?,
+            };
+            let outcomes = readies.iter().map(|ready| (ready.index, outcome.clone()));
+            Ok(outcomes.collect::<Vec<_>>())
+        })
+        .collect();
+    let written: Vec<Vec<(usize, Outcome)>> = core.concurrently(writes).await?;
+    Ok(written.into_iter().flatten().collect())
 }
 
 /// The outcome of edges that could not be written.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        client::{Call, Failure},
+        client::{Call, Failure, Wanted},
         core::Core,
         fqn,
     },
@@ -27,13 +27,33 @@ pub(super) struct Side<'a> {
 /// fails all the same (seen).
 const SERVER_ERROR_TRIES: u32 = 2;
 
+/// What is read of lineage where only edges matter and not what is around.
+const EDGES: Wanted = &[
+    "upstreamEdges",
+    "downstreamEdges",
+    "fromEntity",
+    "toEntity",
+    "id",
+    "lineageDetails",
+    "columnsLineage",
+    "fromColumns",
+    "toColumn",
+    "function",
+    "description",
+    "sqlQuery",
+    "source",
+    "createdBy",
+    "updatedBy",
+    "pipeline",
+];
+
 /// The edges that lead to an entity, by the id of where they start.
 pub(super) async fn upstream(
     core: &Core,
     entity_type: &str,
     id: &str,
 ) -> Result<HashMap<String, Details>, Failure> {
-    let answer = read(core, entity_type, id, (1, 0)).await?;
+    let answer = ask(core, entity_type, id, (1, 0), Some(EDGES)).await?;
     Ok(upstream_of(core, &answer, entity_type, id))
 }
 
@@ -60,11 +80,22 @@ pub(super) async fn read(
     core: &Core,
     entity_type: &str,
     id: &str,
+    depths: (u8, u8),
+) -> Result<Value, Failure> {
+    ask(core, entity_type, id, depths, None).await
+}
+
+async fn ask(
+    core: &Core,
+    entity_type: &str,
+    id: &str,
     (up, down): (u8, u8),
+    wanted: Option<Wanted>,
 ) -> Result<Value, Failure> {
     let path = fqn::path(&["lineage", entity_type, id]);
     let query = vec![("upstreamDepth", up.to_string()), ("downstreamDepth", down.to_string())];
-    match core.client.get(path, query).await? {
+    let call = Call { wanted, ..Call::get(path, query) };
+    match core.client.found(&call).await? {
         Some(answer) => Ok(answer.body),
         None => Err(Failure::Missing(format!("{entity_type} `{id}` has no lineage"))),
     }

@@ -1,13 +1,13 @@
 //! From events to what an entity should be, for the version of a server. Pure.
 
 mod body;
+mod canonical;
 pub(super) mod text;
 
 pub(super) use self::body::tag_label;
 
 use schemas::event::{Chart, Dashboard, DataModel, DataModelKind, DataType, Field, KeyType};
 use schemas::key;
-use serde_json::{Value, json};
 
 use self::text::Style;
 use super::{
@@ -317,10 +317,20 @@ impl Draft {
         }
     }
 
+    /// Hash of everything that is sent.
+    pub(super) fn content(&self) -> u64 {
+        hash::content(&canonical::of(self))
+    }
+
     /// What is to be recorded with the entity when it is written.
     pub(super) fn record(&self) -> Record {
+        self.record_with(self.content())
+    }
+
+    /// The same where [`Draft::content`] is known already.
+    pub(super) fn record_with(&self, content: u64) -> Record {
         Record {
-            content: hash::content(&self.canonical()),
+            content,
             description: hash::description_mark(self.description.as_deref()),
             display_name: hash::display_name_mark(Some(&self.display_name)),
             owners: hash::owners_mark(self.owners.iter().map(String::as_str)),
@@ -329,37 +339,6 @@ impl Draft {
             ),
             project: hash::project_mark(self.project.as_deref()),
         }
-    }
-
-    /// Everything that is sent, in an order that does not depend on the event's, without the version's
-    /// names of members. Not in it: the dashboards of a chart, which the dashboards say; the project
-    /// of a data model, which its app says.
-    fn canonical(&self) -> Value {
-        let sorted = |items: &[String]| {
-            let mut items = items.to_vec();
-            items.sort_unstable();
-            items
-        };
-        let detail = match &self.detail {
-            Detail::Dashboard { charts, data_models } => {
-                json!([self.project, sorted(charts), sorted(data_models)])
-            }
-            Detail::Chart { chart_type, .. } => json!(chart_type),
-            Detail::DataModel { columns, sql } => {
-                let columns: Vec<_> = columns.iter().map(body::column).collect();
-                json!([columns, sql])
-            }
-        };
-        json!([
-            self.name,
-            self.display_name,
-            self.description,
-            self.source_url,
-            sorted(&self.tags),
-            sorted(&self.owners),
-            self.updated_at,
-            detail,
-        ])
     }
 }
 

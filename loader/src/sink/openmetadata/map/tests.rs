@@ -1,6 +1,8 @@
 use schemas::event::{ChartType, CustomProperty, File, Project, Sheet};
 use serde_json::Map;
 
+use serde_json::{Value, json};
+
 use super::*;
 
 fn naming(version: &str) -> Naming {

@@ -25,6 +25,7 @@ use super::{
     core::{Core, lock},
     fqn,
     names::folded,
+    pages::Cursor,
     settings::TableSettings,
 };
 
@@ -249,17 +250,16 @@ impl Tables {
             return Ok(Arc::clone(services));
         }
         let mut all = Vec::new();
-        let mut after: Option<String> = None;
+        let mut cursor = Cursor::default();
         loop {
             let mut query = vec![("limit", "100".to_owned())];
-            query.extend(after.take().map(|cursor| ("after", cursor)));
+            query.extend(cursor.query());
             let path = "/services/databaseServices".to_owned();
             let Some(answer) = core.client.get(path, query).await? else { break };
             all.extend(children(&answer.body, "data").filter_map(DatabaseService::of));
-            let next = answer.body.pointer("/paging/after").and_then(Value::as_str);
-            match next {
-                Some(next) if !next.is_empty() => after = Some(next.to_owned()),
-                _ => break,
+            // Where pages go round in circles, those seen have to do.
+            if !cursor.advance(&answer.body).unwrap_or(false) {
+                break;
             }
         }
         let all = Arc::new(all);
