@@ -60,12 +60,10 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Lineage(args) => lineage(&args),
         Command::Schemas(args) => schemas(&cli.global, args.command).await,
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "extractor",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "extractor", &mut script);
+            // A reader that has seen enough, such as `head`, is no mistake.
+            std::io::Write::write_all(&mut std::io::stdout(), &script).ok();
             exit::COMPLETE
         }
     };

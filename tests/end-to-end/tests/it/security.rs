@@ -138,7 +138,7 @@ fn oidc(endpoint: &str, secret: &str) -> Value {
     })
 }
 
-/// A provider whose tokens are good for a minute and say `qlik`, unsigned, as the broker accepts them;
+/// A provider whose tokens are good for ten minutes and say `qlik`, unsigned, as the broker accepts them;
 /// its URL, and how many it gave.
 async fn token_endpoint() -> (String, Arc<AtomicUsize>) {
     let given = Arc::new(AtomicUsize::new(0));
@@ -154,9 +154,9 @@ async fn token_endpoint() -> (String, Arc<AtomicUsize>) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.expect("after 1970").as_secs();
         let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = json!({"sub": "qlik", "scope": "kafka", "iat": now, "exp": now + 60});
+        let claims = json!({"sub": "qlik", "scope": "kafka", "iat": now, "exp": now + 600});
         let token = format!("{}.{}.", part(json!({"alg": "none"})), part(claims));
-        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 60});
+        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 600});
         (StatusCode::OK, Json(answer))
     };
     let give = move |headers: HeaderMap, body: String| {
