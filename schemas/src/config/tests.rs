@@ -121,10 +121,7 @@ fn tokens_of_a_provider_are_ours_to_fetch() {
     let url = "sasl.oauthbearer.token.endpoint.url: 'https://login.example.com/token'";
     let properties = check(&format!("{oidc}, {url}, https.ca.location: probe"), Ok(Some("me")));
     // librdkafka as built here would refuse the others.
-    assert_eq!(
-        properties.keys().collect::<Vec<_>>(),
-        ["bootstrap.servers", "sasl.mechanism"]
-    );
+    assert_eq!(properties.keys().collect::<Vec<_>>(), ["bootstrap.servers", "sasl.mechanism"]);
     check("enable.sasl.oauthbearer.unsecure.jwt: true", Ok(None));
     check("client.id: x", Err("has nowhere to take tokens from"));
     check(oidc, Err("needs `sasl.oauthbearer.token.endpoint.url`"));

@@ -160,8 +160,9 @@ async fn load(block: &Value, arguments: &Replicas, replicas: usize) -> anyhow::R
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("config.yaml");
     fs::write(&path, configuration(block, &server, replicas).to_string())?;
-    let loaders = (0..replicas)
-        .map(|_| tokio::spawn(stage::finish(stage::start("loader", &path, &["run", "--until-end"]))));
+    let loaders = (0..replicas).map(|_| {
+        tokio::spawn(stage::finish(stage::start("loader", &path, &["run", "--until-end"])))
+    });
     let loaders: Vec<_> = loaders.collect();
     let (mut first, mut last, mut writes) = (None, Instant::now(), server.writes());
     while !loaders.iter().all(tokio::task::JoinHandle::is_finished) {
