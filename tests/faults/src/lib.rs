@@ -100,7 +100,7 @@ const FAULTS: &[Fault] = faults![
     "disk full for logs", false, surroundings::full_disk;
     "clock jumps", true, surroundings::clock;
     "broker restarts", true, brokers::restart;
-    "broker gone for a minute", true, brokers::gone;
+    "broker gone for minutes", true, brokers::gone;
     "one of three brokers gone", true, brokers::one_of_three;
 ];
 
