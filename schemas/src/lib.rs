@@ -5,6 +5,7 @@
 //! * [`key`]: record keys, the identities of events.
 //! * [`codec`]: Avro with either framing, Confluent's wire format or single-object encoding.
 //! * [`registry`]: a client for Confluent-compatible schema registries.
+//! * [`oidc`]: tokens for brokers that want SASL OAUTHBEARER.
 //! * [`config`]: the one YAML file that serves both stages.
 //!
 //! Everything of one app lies in the same partition number of every topic, and an app's dashboard
@@ -18,6 +19,7 @@ pub mod hash;
 pub mod headers;
 pub mod json;
 pub mod key;
+pub mod oidc;
 pub mod registry;
 mod topic;
 

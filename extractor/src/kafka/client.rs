@@ -7,14 +7,18 @@ use std::{
 
 use rdkafka::{
     ClientConfig,
-    client::{ClientContext, DefaultClientContext},
+    client::{ClientContext, DefaultClientContext, OAuthToken},
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
     metadata::Metadata,
     types::RDKafkaErrorCode,
 };
-use schemas::config::{Kafka, client_properties};
+use schemas::{
+    config::{Kafka, client_properties},
+    oidc::Tokens,
+};
+use secrecy::ExposeSecret as _;
 use tracing::debug;
 
 use super::Error;
@@ -31,7 +35,14 @@ pub(super) fn consumer(
     kafka: &Kafka,
     ours: &[(&str, &str)],
 ) -> Result<BaseConsumer<LastWords>, Error> {
-    client_config(kafka, ours).create_with_context(LastWords::default()).map_err(Error::client)
+    let context = LastWords { last: Mutex::default(), tokens: kafka.tokens.clone() };
+    let consumer: BaseConsumer<LastWords> =
+        client_config(kafka, ours).create_with_context(context).map_err(Error::client)?;
+    if kafka.tokens.is_some() {
+        // Delivers the request for the first token: no question to the brokers does that.
+        drop(consumer.poll(Duration::ZERO));
+    }
+    Ok(consumer)
 }
 
 /// First time limit of one attempt to ask for metadata; doubled each time, because what a client
@@ -71,19 +82,22 @@ pub(super) fn metadata(
 
 /// Keeps the last error in librdkafka's words, which say more than its error codes: why the sign-in
 /// or the handshake failed. Its log says some of it only (facility `FAIL`), its errors the rest.
-#[derive(Debug, Default)]
-pub(super) struct LastWords(Mutex<Option<String>>);
+#[derive(Debug)]
+pub(super) struct LastWords {
+    last: Mutex<Option<String>>,
+    tokens: Option<Tokens>,
+}
 
 impl LastWords {
     /// The last error, with a colon in front; empty when there was none.
     pub(super) fn reason(&self) -> String {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         last.map(|reason| format!(": {reason}")).unwrap_or_default()
     }
 
     /// Whether the last error is a broker's no, or ours to it.
     fn is_refusal(&self) -> bool {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let signs = ["SASL authentication error", "OAUTHBEARER token", "SSL routines"];
         last.as_ref().is_some_and(|last| signs.iter().any(|sign| last.contains(sign)))
     }
@@ -92,11 +106,20 @@ impl LastWords {
         // What follows may be the user's own text.
         let reason = reason.split(" beginning at: ").next().unwrap_or_default();
         let reason = reason.split(" (after ").next().unwrap_or_default();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 }
 
 impl ClientContext for LastWords {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             debug!(target: "librdkafka", facility, "{message}");
@@ -120,10 +143,21 @@ impl ClientContext for LastWords {
 
 impl ConsumerContext for LastWords {}
 
-/// Logs of a producer.
-pub(super) struct ProducerLog;
+/// Logs and tokens of a producer.
+pub(super) struct ProducerLog {
+    pub(super) tokens: Option<Tokens>,
+}
 
 impl ClientContext for ProducerLog {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
     }
@@ -136,4 +170,15 @@ fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
         "CONFWARN" => debug!(target: "librdkafka", facility, "{message}"),
         _ => DefaultClientContext.log(level, facility, message),
     }
+}
+
+/// A token for the brokers. librdkafka asks again soon when there is none, and for a new one in time.
+fn token(tokens: Option<&Tokens>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+    let tokens = tokens.ok_or("no token endpoint is configured")?;
+    let token = tokens.token()?;
+    Ok(OAuthToken {
+        token: token.value.expose_secret().to_owned(),
+        principal_name: tokens.client_id().to_owned(),
+        lifetime_ms: token.expires_at,
+    })
 }

@@ -98,7 +98,8 @@ impl Publisher {
                 config.set(name, value);
             }
         }
-        let producer = config.create_with_context(ProducerLog).map_err(Error::client)?;
+        let context = ProducerLog { tokens: kafka.tokens.clone() };
+        let producer = config.create_with_context(context).map_err(Error::client)?;
         let writers = Arc::new(writers(kafka).await?);
         let partitions = Arc::new(partitions);
         Ok(Self { producer, topics: kafka.topics.clone(), partitions, writers, guard: None })

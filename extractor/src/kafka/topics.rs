@@ -44,6 +44,12 @@ pub async fn ensure(kafka: &Kafka) -> Result<Partitions, Error> {
                 advice: "create it, or set `kafka.createTopics: true`".to_owned(),
             });
         }
+        if kafka.tokens.is_some() {
+            return Err(Error::MissingTopic {
+                topic: kafka.topics.name(missing[0]),
+                advice: "a client that signs in with tokens of a provider cannot create it; create all topics by hand (docs/configuration.md, \"Kafka with tokens\")".to_owned(),
+            });
+        }
         create(kafka, &missing).await?;
         found = settled(kafka).await?;
     }
@@ -77,7 +83,7 @@ pub async fn warnings(kafka: &Kafka, found: &Partitions) -> Vec<String> {
             names.join(", ")
         ));
     }
-    if kafka.create_topics {
+    if kafka.create_topics && kafka.tokens.is_none() {
         warnings.extend(settings_warnings(kafka, found).await);
     }
     warnings

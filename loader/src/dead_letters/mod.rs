@@ -79,7 +79,7 @@ impl DeadLetters {
             config.set("message.timeout.ms", "60000");
         }
         Ok(Self {
-            producer: config.create_with_context(ClientLog::default()).map_err(Error::client)?,
+            producer: config.create_with_context(ClientLog::new(kafka)).map_err(Error::client)?,
             topic: kafka.topics.name(Topic::DeadLetters),
             names: kafka.topics.clone(),
             partitions: partitions.filter(|count| *count > 0),

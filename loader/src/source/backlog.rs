@@ -179,8 +179,7 @@ fn read(
         .set("queued.max.messages.kbytes", QUEUED_KBYTES)
         .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.queue.backoff.ms", FETCH_WAIT_MS);
-    let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::default())?;
-    let consumer = Arc::new(consumer);
+    let consumer = Arc::new(client::plain_consumer(kafka, &config)?);
     // A client that does not know a topic looks for it a second after it was given its partitions.
     let topics: BTreeSet<Topic> = spans.keys().map(|at| at.topic).collect();
     for topic in topics {

@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig,
-    client::ClientContext,
+    client::{ClientContext, OAuthToken},
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
@@ -18,7 +18,9 @@ use rdkafka::{
 use schemas::{
     Topic,
     config::{Kafka, client_properties},
+    oidc::Tokens,
 };
+use secrecy::ExposeSecret as _;
 use tracing::{debug, error, info, warn};
 
 /// What correctness depends on; applied after the user's properties.
@@ -174,9 +176,7 @@ impl Found {
 /// When the client cannot be made, or no broker answers within `limit`.
 pub async fn find_topics(kafka: &Kafka, limit: Duration) -> Result<Found, Error> {
     let names = kafka.topics.clone();
-    let context = ClientLog::default();
-    let consumer: BaseConsumer<ClientLog> =
-        with_defaults(kafka, &[]).create_with_context(context).map_err(Error::client)?;
+    let consumer = plain_consumer(kafka, &with_defaults(kafka, &[])).map_err(Error::client)?;
     let asked = blocking(move || {
         let answer = metadata(&consumer, limit);
         let reason = consumer.context().last_words();
@@ -235,13 +235,42 @@ pub(crate) async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send 
     }
 }
 
-/// Logs of librdkafka, as ours.
-#[derive(Debug, Default)]
+/// A consumer outside of the group.
+pub(crate) fn plain_consumer(
+    kafka: &Kafka,
+    config: &ClientConfig,
+) -> Result<BaseConsumer<ClientLog>, KafkaError> {
+    let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::new(kafka))?;
+    if kafka.tokens.is_some() {
+        // Delivers the request for the first token: no question to the brokers does that.
+        drop(consumer.poll(Duration::ZERO));
+    }
+    Ok(consumer)
+}
+
+/// A token for the brokers. librdkafka asks again soon when there is none, and for a new one in time.
+pub(crate) fn token(tokens: Option<&Tokens>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+    let tokens = tokens.ok_or("no token endpoint is configured")?;
+    let token = tokens.token()?;
+    Ok(OAuthToken {
+        token: token.value.expose_secret().to_owned(),
+        principal_name: tokens.client_id().to_owned(),
+        lifetime_ms: token.expires_at,
+    })
+}
+
+/// Logs of librdkafka, as ours, and tokens for it.
+#[derive(Debug)]
 pub(crate) struct ClientLog {
     last: Mutex<Option<String>>,
+    tokens: Option<Tokens>,
 }
 
 impl ClientLog {
+    pub(crate) fn new(kafka: &Kafka) -> Self {
+        Self { last: Mutex::default(), tokens: kafka.tokens.clone() }
+    }
+
     /// The last error, in librdkafka's words: the cause that its error codes lack.
     pub(crate) fn last_words(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -262,6 +291,15 @@ impl ClientLog {
 }
 
 impl ClientContext for ClientLog {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.tokens.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             debug!(target: "librdkafka", facility, "{message}");

@@ -4,18 +4,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rdkafka::{
     Statistics, TopicPartitionList,
-    client::ClientContext,
+    client::{ClientContext, OAuthToken},
     config::RDKafkaLogLevel,
     consumer::{
         BaseConsumer, Consumer as _, ConsumerContext, Rebalance, base_consumer::PartitionQueue,
     },
     error::{KafkaError, KafkaResult},
 };
-use schemas::TopicNames;
+use schemas::{TopicNames, config::Kafka, oidc::Tokens};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
-use super::{Control, Event, TopicPartition, client::log_line};
+use super::{
+    Control, Event, TopicPartition,
+    client::{log_line, token},
+};
 
 /// A partition and the queue of its own that its records come through.
 pub(super) type Queue = (TopicPartition, PartitionQueue<Context>);
@@ -31,6 +34,7 @@ pub(super) enum Change {
 /// Context of the consumer.
 pub(super) struct Context {
     names: TopicNames,
+    tokens: Option<Tokens>,
     control: Arc<Control>,
     events: mpsc::Sender<Event>,
     changes: Mutex<Vec<Change>>,
@@ -39,12 +43,15 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(
-        names: TopicNames,
-        control: Arc<Control>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
-        Self { names, control, events, changes: Mutex::default(), consumer: OnceLock::new() }
+    pub(super) fn new(kafka: &Kafka, control: Arc<Control>, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            names: kafka.topics.clone(),
+            tokens: kafka.tokens.clone(),
+            control,
+            events,
+            changes: Mutex::default(),
+            consumer: OnceLock::new(),
+        }
     }
 
     /// To be called once, before the first poll.
@@ -80,6 +87,15 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.tokens.as_ref())
+    }
+
     fn stats(&self, statistics: Statistics) {
         let lag = statistics.topics.iter().filter_map(|(name, topic)| {
             let known = topic.partitions.values().map(|partition| partition.consumer_lag);

@@ -234,7 +234,7 @@ impl Source {
             lag: Mutex::default(),
         });
         let (sender, events) = mpsc::channel(CHANNEL);
-        let context = Context::new(names.clone(), Arc::clone(&control), sender.clone());
+        let context = Context::new(&config.kafka, Arc::clone(&control), sender.clone());
         let consumer =
             client::consumer(&config.kafka, &config.group_id, config.group_instance_id.as_deref());
         let consumer: BaseConsumer<Context> =

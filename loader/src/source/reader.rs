@@ -137,32 +137,48 @@ impl Reader {
     }
 
     fn on_assigned(&mut self, queues: Vec<Queue>) -> Result<(), Gone> {
-        let deadline = Instant::now() + ENDS;
-        let consumer = Arc::clone(&self.consumer);
-        let names = self.names.clone();
+        let places: Vec<TopicPartition> = queues.iter().map(|(at, _)| *at).collect();
+        let ends = self.ends(&places).unwrap_or_else(|error| {
+            debug!(%error, "could not ask for the ends");
+            HashMap::new()
+        });
         self.partitions = queues
             .into_iter()
-            .map(|(at, queue)| {
-                let limit = deadline.saturating_duration_since(Instant::now());
-                let end = (!limit.is_zero())
-                    .then(|| consumer.fetch_watermarks(&names.name(at.topic), at.partition, limit));
-                let end = end.and_then(|answer| {
-                    answer
-                        .inspect_err(|error| debug!(?at, %error, "could not ask for the end"))
-                        .ok()
-                });
-                Partition {
-                    at,
-                    queue,
-                    head: None,
-                    end: end.map(|(_, high)| high),
-                    behind: true,
-                    empty_since: Instant::now(),
-                }
+            .map(|(at, queue)| Partition {
+                at,
+                queue,
+                head: None,
+                end: ends.get(&at).copied(),
+                behind: true,
+                empty_since: Instant::now(),
             })
             .collect();
         info!(partitions = self.partitions.len(), "partitions assigned");
         self.send(Event::Assigned(self.partitions.iter().map(|partition| partition.at).collect()))
+    }
+
+    /// Where partitions end, in one question to each broker: answers wait until what is being fetched over
+    /// the same connection has come, which takes half a second when there is nothing new.
+    fn ends(&self, places: &[TopicPartition]) -> Result<HashMap<TopicPartition, i64>, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for at in places {
+            // In place of a time: the end, that is.
+            list.add_partition_offset(&self.names.name(at.topic), at.partition, Offset::End)?;
+        }
+        if places.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found = self.consumer.offsets_for_times(list, ENDS)?;
+        let elements = found.elements();
+        let ends = elements.iter().filter_map(|element| {
+            let topic = self.names.topic(element.topic())?;
+            let at = TopicPartition { topic, partition: element.partition() };
+            match (element.error(), element.offset()) {
+                (Ok(()), Offset::Offset(end)) => Some((at, end)),
+                _ => None,
+            }
+        });
+        Ok(ends.collect())
     }
 
     /// Hands over what the budget allows; returns how much.

@@ -17,7 +17,7 @@ use schemas::{
 
 use super::{
     Error, TopicPartition,
-    client::{ClientLog, blocking, with_defaults},
+    client::{ClientLog, blocking, plain_consumer, with_defaults},
 };
 
 /// librdkafka's `RD_KAFKA_OFFSET_INVALID`: an offset that is asked for.
@@ -239,7 +239,7 @@ fn consumer(kafka: &Kafka, group: Option<&str>) -> Result<BaseConsumer<ClientLog
     if group.is_none() && client_properties(kafka, &[]).contains_key("group.id") {
         config.remove("group.id");
     }
-    config.create_with_context(ClientLog::default()).map_err(Error::client)
+    plain_consumer(kafka, &config).map_err(Error::client)
 }
 
 fn list(

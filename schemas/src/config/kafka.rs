@@ -7,7 +7,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Problems, Span, pem};
-use crate::{TopicNames, registry};
+use crate::{
+    TopicNames,
+    oidc::{self, Tokens},
+    registry,
+};
 
 /// The block as written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -73,18 +77,113 @@ impl fmt::Debug for Properties {
     }
 }
 
+/// What is taken out of the properties where `sasl.oauthbearer.method: oidc` asks for tokens of a provider:
+/// librdkafka as built here refuses these.
+const OIDC: [&str; 10] = [
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.grant.type",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.credentials.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.scope",
+    "https.ca.location",
+    "https.ca.pem",
+];
+
+impl Scalar {
+    fn text(&self) -> String {
+        match self {
+            Self::Flag(flag) => flag.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
 impl Properties {
-    /// Whether the broker will want tokens that nobody gives: librdkafka waits for them in silence.
-    fn lacks_tokens(&self) -> bool {
-        let text = |name: &str| match self.0.get(name) {
-            Some(Scalar::Text(text)) => text.to_ascii_lowercase(),
-            Some(Scalar::Flag(flag)) => flag.to_string(),
-            _ => String::new(),
+    /// The first of these that is there and not empty.
+    fn text(&self, names: &[&str]) -> Option<String> {
+        let found = names.iter().find_map(|name| self.0.get(*name)).map(Scalar::text);
+        found.filter(|text| !text.is_empty())
+    }
+
+    /// Where tokens come from when brokers want some, with the properties that say so taken out.
+    fn tokens(&mut self, problems: &mut Problems) -> Option<Tokens> {
+        const KEY: &str = "kafka.properties";
+        let is = |text: Option<String>, wanted: &str| {
+            text.is_some_and(|text| text.eq_ignore_ascii_case(wanted))
         };
-        let is_wanted =
-            ["sasl.mechanism", "sasl.mechanisms"].map(text).contains(&"oauthbearer".to_owned());
-        let unsecured = text("enable.sasl.oauthbearer.unsecure.jwt") == "true";
-        is_wanted && !unsecured && text("sasl.oauthbearer.method") != "oidc"
+        if !is(self.text(&["sasl.mechanism", "sasl.mechanisms"]), "oauthbearer") {
+            return None;
+        }
+        if !is(self.text(&["sasl.oauthbearer.method"]), "oidc") {
+            // librdkafka would wait in silence for tokens that nobody gives.
+            if !is(self.text(&["enable.sasl.oauthbearer.unsecure.jwt"]), "true") {
+                problems.add(
+                    KEY,
+                    "`sasl.mechanism: OAUTHBEARER` has nowhere to take tokens from: `sasl.oauthbearer.method: oidc` with `sasl.oauthbearer.token.endpoint.url`, `.client.id` and `.client.secret` gets them from a provider",
+                );
+            }
+            return None;
+        }
+        let before = problems.list().len();
+        let mut required = |names: &[&str]| {
+            self.text(names).unwrap_or_else(|| {
+                let name = names.first().copied().unwrap_or_default();
+                problems.add(KEY, format!("`sasl.oauthbearer.method: oidc` needs `{name}`"));
+                String::new()
+            })
+        };
+        let url = required(&["sasl.oauthbearer.token.endpoint.url"]);
+        let client_id = required(&[
+            "sasl.oauthbearer.client.id",
+            "sasl.oauthbearer.client.credentials.client.id",
+        ]);
+        let client_secret = required(&[
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.client.credentials.client.secret",
+        ]);
+        let url = Url::parse(&url).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        if url.is_none() && problems.list().len() == before {
+            problems.add(
+                KEY,
+                "`sasl.oauthbearer.token.endpoint.url` must be an http or https URL without credentials",
+            );
+        }
+        if self.0.contains_key("enable.sasl.oauthbearer.unsecure.jwt") {
+            problems.add(
+                KEY,
+                "`enable.sasl.oauthbearer.unsecure.jwt` and `sasl.oauthbearer.method: oidc` exclude each other",
+            );
+        }
+        let grant = self.text(&["sasl.oauthbearer.grant.type"]);
+        if grant.is_some_and(|grant| !grant.eq_ignore_ascii_case("client_credentials")) {
+            problems
+                .add(KEY, "`sasl.oauthbearer.grant.type`: only `client_credentials` is supported");
+        }
+        if self.0.contains_key("sasl.oauthbearer.extensions") {
+            problems.add(KEY, "`sasl.oauthbearer.extensions` is not supported");
+        }
+        let authority = self
+            .text(&["https.ca.pem", "https.ca.location"])
+            .filter(|text| !text.eq_ignore_ascii_case("probe"));
+        let ca_pem = authority.map(|text| pem(&text, "kafka.properties.https.ca", problems));
+        let connection = oidc::Connection {
+            url: url?,
+            client_id,
+            client_secret: client_secret.into(),
+            scope: self.text(&["sasl.oauthbearer.scope"]),
+            ca_pem,
+        };
+        self.0.retain(|name, _| !OIDC.contains(&name.as_str()));
+        (problems.list().len() == before).then(|| Tokens::new(connection))
     }
 }
 
@@ -105,6 +204,8 @@ pub struct Kafka {
     pub properties: Properties,
     /// Schema registry, when there is one.
     pub registry: Option<registry::Connection>,
+    /// Where tokens for the brokers come from, when they want some of a provider.
+    pub tokens: Option<Tokens>,
 }
 
 /// Default of `kafka.partitions`.
@@ -121,7 +222,7 @@ impl RawKafka {
     }
 
     /// Checks the block; mistakes go to `problems`, and the result is usable only without any.
-    pub fn validate(self, problems: &mut Problems) -> Kafka {
+    pub fn validate(mut self, problems: &mut Problems) -> Kafka {
         let topics = self.topics(problems);
         let bootstrap_servers = self.bootstrap_servers.unwrap_or_default();
         if bootstrap_servers.trim().is_empty() {
@@ -139,12 +240,7 @@ impl RawKafka {
                 "must be at least 1, or -1 for the broker's default",
             );
         }
-        if self.properties.lacks_tokens() {
-            problems.add(
-                "kafka.properties",
-                "`sasl.mechanism: OAUTHBEARER` has nowhere to take tokens from: with `enable.sasl.oauthbearer.unsecure.jwt: true` and `sasl.oauthbearer.config` unsecured ones are made, which brokers for tests accept",
-            );
-        }
+        let tokens = self.properties.tokens(problems);
         Kafka {
             bootstrap_servers,
             topics,
@@ -153,6 +249,7 @@ impl RawKafka {
             create_topics: self.create_topics.unwrap_or(true),
             properties: self.properties,
             registry: self.schema_registry.and_then(|raw| raw.validate(problems)),
+            tokens,
         }
     }
 }
@@ -219,14 +316,8 @@ impl RawRegistry {
 /// Properties of a librdkafka client: the user's first, then `ours`, which correctness depends on.
 #[must_use]
 pub fn client_properties(kafka: &Kafka, ours: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let text = |scalar: &Scalar| match scalar {
-        Scalar::Flag(flag) => flag.to_string(),
-        Scalar::Integer(number) => number.to_string(),
-        Scalar::Number(number) => number.to_string(),
-        Scalar::Text(text) => text.clone(),
-    };
     let mut properties: BTreeMap<_, _> =
-        kafka.properties.0.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+        kafka.properties.0.iter().map(|(name, value)| (name.clone(), value.text())).collect();
     properties.insert("bootstrap.servers".to_owned(), kafka.bootstrap_servers.clone());
     properties.extend(ours.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     properties

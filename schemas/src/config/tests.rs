@@ -99,6 +99,42 @@ fn unknown_blocks_are_refused_and_the_other_stages_are_not() {
 }
 
 #[test]
+fn tokens_of_a_provider_are_ours_to_fetch() {
+    let check = |own: &str, expected: Result<Option<&str>, &str>| {
+        let text = format!(
+            "kafka: {{bootstrapServers: 'b:1', properties: {{sasl.mechanism: OAUTHBEARER, {own}}}}}"
+        );
+        let mut problems = Problems::default();
+        let document = Document::parse(&text, &[]).expect("YAML");
+        let kafka = document.read::<RawKafka>("kafka", &mut problems).validate(&mut problems);
+        match expected {
+            Ok(client) => {
+                assert_eq!(problems, Problems::default(), "{own}");
+                assert_eq!(kafka.tokens.as_ref().map(crate::oidc::Tokens::client_id), client);
+            }
+            Err(reason) => assert!(problems.to_string().contains(reason), "{own}: {problems}"),
+        }
+        assert!(!format!("{kafka:?} {problems}").contains("hunter2"));
+        client_properties(&kafka, &[])
+    };
+    let oidc = "sasl.oauthbearer.method: OIDC, sasl.oauthbearer.client.id: me, sasl.oauthbearer.client.secret: hunter2";
+    let url = "sasl.oauthbearer.token.endpoint.url: 'https://login.example.com/token'";
+    let properties = check(&format!("{oidc}, {url}, https.ca.location: probe"), Ok(Some("me")));
+    // librdkafka as built here would refuse the others.
+    assert_eq!(properties.keys().collect::<Vec<_>>(), ["bootstrap.servers", "sasl.mechanism"]);
+    check("enable.sasl.oauthbearer.unsecure.jwt: true", Ok(None));
+    check("client.id: x", Err("has nowhere to take tokens from"));
+    check(oidc, Err("needs `sasl.oauthbearer.token.endpoint.url`"));
+    check(&format!("sasl.oauthbearer.method: oidc, {url}"), Err("`sasl.oauthbearer.client.id`"));
+    let credentials = url.replace("login", "me:hunter2@login");
+    check(&format!("{oidc}, {credentials}"), Err("URL without credentials"));
+    let both = format!("{oidc}, {url}, enable.sasl.oauthbearer.unsecure.jwt: true");
+    check(&both, Err("exclude each other"));
+    check(&format!("{oidc}, {url}, sasl.oauthbearer.extensions: a=b"), Err("extensions"));
+    check(&format!("{oidc}, {url}, https.ca.location: /no/such"), Err("kafka.properties.https.ca"));
+}
+
+#[test]
 fn kafka_properties_are_applied_before_ours_and_not_shown() {
     let text = "kafka: {bootstrapServers: \"b:1\", properties: {sasl.password: hunter2, acks: 0, enable.auto.commit: true}}";
     let document = Document::parse(text, &[]).expect("YAML");

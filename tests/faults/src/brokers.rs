@@ -98,9 +98,9 @@ pub(crate) async fn restart(setup: Setup) -> Outcome {
 }
 
 pub(crate) async fn gone(setup: Setup) -> Outcome {
-    let steps: &[(&[&str], u64)] = &[(&["status"], 4), (&["stop"], 60), (&["start"], 15)];
+    let steps: &[(&[&str], u64)] = &[(&["status"], 4), (&["stop"], 120), (&["start"], 15)];
     let result = disturbed(&setup, 1, 23092, steps).await;
-    ("stopped for 60 s".to_owned(), result)
+    ("stopped for 2 minutes".to_owned(), result)
 }
 
 pub(crate) async fn one_of_three(setup: Setup) -> Outcome {

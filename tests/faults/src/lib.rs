@@ -9,7 +9,14 @@ mod site;
 pub mod soak;
 mod surroundings;
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use end_to_end::world::{World, assert_same};
 use serde_json::Value;
@@ -27,6 +34,8 @@ pub struct Plan {
     pub only: Option<String>,
     /// `kafka.sh`, which starts and stops real brokers.
     pub kafka: Option<PathBuf>,
+    /// Faults at a time: most of a row is waiting. Those of real brokers come one after the other.
+    pub at_a_time: usize,
 }
 
 /// How one fault ended.
@@ -38,6 +47,8 @@ pub struct Row {
     pub injected: String,
     /// What came of it, or why it was not done.
     pub result: Result<String, String>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// What a fault needs.
@@ -89,12 +100,13 @@ const FAULTS: &[Fault] = faults![
     "disk full for logs", false, surroundings::full_disk;
     "clock jumps", true, surroundings::clock;
     "broker restarts", true, brokers::restart;
-    "broker gone for a minute", true, brokers::gone;
+    "broker gone for minutes", true, brokers::gone;
     "one of three brokers gone", true, brokers::one_of_three;
 ];
 
-/// Runs the faults of a plan, one after the other; `seen` is told of each row as it is there.
-pub async fn run(plan: &Plan, mut seen: impl FnMut(&Row)) -> Vec<Row> {
+/// Runs the faults of a plan; `seen` is told of each row as it is there. The rows are in the order of
+/// the plan.
+pub async fn run(plan: &Plan, seen: impl Fn(&Row) + Sync) -> Vec<Row> {
     let undisturbed = World::with_sample_apps().await;
     undisturbed.extract(&[]).await;
     undisturbed.load(&[]).await;
@@ -104,43 +116,75 @@ pub async fn run(plan: &Plan, mut seen: impl FnMut(&Row)) -> Vec<Row> {
     };
     assert!(!expected.topics.is_empty(), "the sample apps lead to something");
     let setup = Setup { plan: plan.clone(), expected: Arc::new(expected) };
+    let is_wanted = |fault: &&Fault| {
+        let only = plan.only.as_ref();
+        (plan.long || !fault.is_long)
+            && only.is_none_or(|only| only.split(',').any(|part| fault.name.contains(part.trim())))
+    };
+    let wanted: Vec<&'static Fault> = FAULTS.iter().filter(is_wanted).collect();
+    // Brokers on fixed ports, and three of them on one machine: nothing beside them.
+    let (alone, together): (Vec<_>, Vec<_>) =
+        wanted.iter().enumerate().partition(|(_, fault)| fault.name.contains("broker"));
     let mut rows = Vec::new();
-    for fault in FAULTS {
-        if (fault.is_long && !plan.long)
-            || plan
-                .only
-                .as_ref()
-                .is_some_and(|only| !only.split(',').any(|part| fault.name.contains(part.trim())))
-        {
-            continue;
-        }
-        // A task of its own, so that its panic is a row; the mock broker keeps to one thread.
-        let tasks = tokio::task::LocalSet::new();
-        let setup = setup.clone();
-        let task = tasks.spawn_local(async move { (fault.run)(setup).await });
-        tasks.await;
-        let row = match task.await {
-            Ok((injected, result)) => Row { fault: fault.name, injected, result: Ok(result) },
-            Err(error) => {
-                Row { fault: fault.name, injected: String::new(), result: Err(panic_text(error)) }
-            }
-        };
-        seen(&row);
-        rows.push(row);
+    for (faults, threads) in [(together, plan.at_a_time.max(1)), (alone, 1)] {
+        rows.extend(run_on(threads, &setup, faults.into(), &seen));
     }
-    rows
+    rows.sort_by_key(|(place, _)| *place);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Runs faults on so many threads: the mock broker keeps to the thread that it is made on.
+fn run_on(
+    threads: usize,
+    setup: &Setup,
+    faults: VecDeque<(usize, &&'static Fault)>,
+    seen: &(impl Fn(&Row) + Sync),
+) -> Vec<(usize, Row)> {
+    let (waiting, rows) = (Mutex::new(faults), Mutex::new(Vec::new()));
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+                while let Some((place, fault)) = next() {
+                    let row = runtime.block_on(row(fault, setup));
+                    seen(&row);
+                    rows.lock().unwrap_or_else(PoisonError::into_inner).push((place, row));
+                }
+            });
+        }
+    });
+    rows.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn row(fault: &Fault, setup: &Setup) -> Row {
+    let started = Instant::now();
+    // A task of its own, so that its panic is a row.
+    let tasks = tokio::task::LocalSet::new();
+    let (run, setup) = (fault.run, setup.clone());
+    let task = tasks.spawn_local(async move { run(setup).await });
+    tasks.await;
+    let (injected, result) = match task.await {
+        Ok((injected, result)) => (injected, Ok(result)),
+        Err(error) => (String::new(), Err(panic_text(error))),
+    };
+    Row { fault: fault.name, injected, result, took: started.elapsed() }
 }
 
 /// The rows as a table.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
-    let mut text = format!("{:<30} | {:<46} | result\n", "fault", "injected");
+    let mut text = format!("{:<30} | {:<46} | {:>6} | result\n", "fault", "injected", "s");
     for row in rows {
         let result = match &row.result {
             Ok(result) => result.clone(),
             Err(reason) => format!("FAILED: {reason}"),
         };
-        text.push_str(&format!("{:<30} | {:<46} | {result}\n", row.fault, row.injected));
+        let seconds = row.took.as_secs();
+        text.push_str(&format!(
+            "{:<30} | {:<46} | {seconds:>6} | {result}\n",
+            row.fault, row.injected
+        ));
     }
     text
 }

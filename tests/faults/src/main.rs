@@ -31,6 +31,9 @@ struct Cli {
     /// The script that starts and stops real brokers.
     #[arg(long, env = "KAFKA_SH")]
     kafka: Option<PathBuf>,
+    /// Faults at a time.
+    #[arg(long, default_value_t = 3)]
+    at_a_time: usize,
 }
 
 #[tokio::main]
@@ -43,9 +46,17 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let rounds = cli.rounds.unwrap_or(if cli.long { 200 } else { 4 });
-    let plan = Plan { long: cli.long, rounds, seed: cli.seed, only: cli.only, kafka: cli.kafka };
+    let plan = Plan {
+        long: cli.long,
+        rounds,
+        seed: cli.seed,
+        only: cli.only,
+        kafka: cli.kafka,
+        at_a_time: cli.at_a_time,
+    };
     let rows = run(&plan, |row| {
-        say(&format!("{}: {}", row.fault, if row.result.is_ok() { "ok" } else { "FAILED" }));
+        let result = if row.result.is_ok() { "ok" } else { "FAILED" };
+        say(&format!("{}: {result}, {} s", row.fault, row.took.as_secs()));
     })
     .await;
     say(&format!("\n{}", table(&rows)));

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p loader-benchmark -- --events 100000
+//! cargo run --release -p loader-benchmark -- replicas
 //! ```
 //!
 //! Exits with 1 when a goal is missed and `--check` is given. The goals are for release builds:
@@ -12,6 +13,7 @@
 mod load;
 mod measure;
 mod raw;
+mod replicas;
 mod site;
 
 use std::{collections::HashMap, path::PathBuf, process::Stdio};
@@ -49,9 +51,11 @@ struct Arguments {
     child: Option<Child>,
 }
 
-/// What the program runs itself as.
+/// Another measurement, and what the program runs itself as.
 #[derive(Debug, Subcommand)]
 enum Child {
+    /// Several loaders of one group, as processes over a broker.
+    Replicas(replicas::Replicas),
     /// Loads.
     #[command(hide = true)]
     Load {
@@ -77,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
         Some(Child::Raw { root, token, file }) => {
             say(&raw::send(&root, &token, &file).await?.to_string());
         }
+        Some(Child::Replicas(arguments)) => replicas::measured(&arguments).await?,
         None => {
             let is_reached = measured(&arguments).await?;
             anyhow::ensure!(is_reached || !arguments.check, "a goal is missed");

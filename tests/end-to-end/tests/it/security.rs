@@ -1,8 +1,16 @@
 //! Kafka over TLS and SASL: what gets in, and what an operator is told who does not. Needs a real
 //! broker with these listeners, because the mock cluster has neither.
 
-use std::env;
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use axum::{Json, Router, http::HeaderMap, http::StatusCode, routing::post};
+use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use end_to_end::stage;
 use serde_json::{Value, json};
 
@@ -116,6 +124,82 @@ async fn both_stages_work_over_every_kind_of_listener() {
     }
 }
 
+/// The secret that the token endpoint knows.
+const SECRET: &str = "the-secret-of-the-client";
+
+/// Properties that ask a provider for tokens.
+fn oidc(endpoint: &str, secret: &str) -> Value {
+    json!({
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.token.endpoint.url": endpoint,
+        "sasl.oauthbearer.client.id": "qlik-metadata",
+        "sasl.oauthbearer.client.secret": secret,
+        "sasl.oauthbearer.scope": "kafka",
+    })
+}
+
+/// A provider whose tokens are good for ten minutes and say `qlik`, unsigned, as the broker accepts them;
+/// its URL, and how many it gave.
+async fn token_endpoint() -> (String, Arc<AtomicUsize>) {
+    let given = Arc::new(AtomicUsize::new(0));
+    let counted = given.clone();
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("qlik-metadata:{SECRET}")));
+    let give = async move |headers: HeaderMap, body: String| {
+        let authorised = headers.get("authorization").is_some_and(|it| *it == basic);
+        if !authorised || body != "grant_type=client_credentials&scope=kafka" {
+            let refusal = json!({"error": "invalid_client", "error_description": "unknown"});
+            return (StatusCode::UNAUTHORIZED, Json(refusal));
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.expect("after 1970").as_secs();
+        let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let claims = json!({"sub": "qlik", "scope": "kafka", "iat": now, "exp": now + 600});
+        let token = format!("{}.{}.", part(json!({"alg": "none"})), part(claims));
+        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 600});
+        (StatusCode::OK, Json(answer))
+    };
+    let give = move |headers: HeaderMap, body: String| {
+        let give = give.clone();
+        async move { give(headers, body).await }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/token", listener.local_addr().expect("an address"));
+    let routes = Router::new().route("/token", post(give));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, given)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_stages_sign_in_with_tokens_of_a_provider() {
+    let Some(kafka) = Listeners::of_environment() else { return };
+    let world = World::with_sample_apps().await;
+    let (endpoint, given) = token_endpoint().await;
+    let properties = kafka.oauth(oidc(&endpoint, SECRET));
+    world.use_kafka(&listener("SASL_SSL"), &properties);
+    // Topics are made by somebody else.
+    let refused = stage::run("extractor", &world.config, &["run", "--once"]).await.with_code(3);
+    assert!(refused.stderr.contains("create all topics by hand"), "{}", refused.stderr);
+    world.use_kafka(&listener("PLAINTEXT"), &json!({}));
+    world.extract(&[]).await;
+    world.rename_app(world.apps.keys().next().expect("an app"), "Another title");
+    world.use_kafka(&listener("SASL_SSL"), &properties);
+    let before = given.load(Ordering::SeqCst);
+    for (stage, args) in [
+        ("extractor", &["run", "--once", "--log-level", "debug"][..]),
+        ("loader", &["run", "--until-end", "--log-level", "debug"]),
+        ("loader", &["check"]),
+        ("loader", &["replay", "--from", "beginning"]),
+    ] {
+        let ended = stage::run(stage, &world.config, args).await.with_code(0);
+        let said = ended.stdout + &ended.stderr;
+        assert!(!said.contains(SECRET) && !said.contains("eyJ"), "a secret: {said}");
+    }
+    assert_eq!(world.entities("dashboards").len(), world.apps.len());
+    // The newest token serves all clients of a process.
+    assert_eq!(given.load(Ordering::SeqCst) - before, 4);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_refused_is_told_why_in_one_error() {
     let Some(kafka) = Listeners::of_environment() else { return };
@@ -131,11 +215,9 @@ async fn who_is_refused_is_told_why_in_one_error() {
         "enable.sasl.oauthbearer.unsecure.jwt": true,
         "sasl.oauthbearer.config": format!("{WRONG}=qlik"),
     });
-    let oidc = json!({
-        "sasl.oauthbearer.method": "oidc",
-        "sasl.oauthbearer.client.id": "a",
-        "sasl.oauthbearer.client.secret": WRONG,
-    });
+    let (endpoint, _) = token_endpoint().await;
+    let incomplete = json!({"sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "a"});
+    let nobody = "http://127.0.0.1:9/token";
     let wrong = |protocol, mechanism| kafka.sasl(protocol, mechanism, WRONG);
     let cases = [
         ("SASL_SSL", wrong("SASL_SSL", "SCRAM-SHA-512"), 3, "invalid credentials"),
@@ -146,7 +228,9 @@ async fn who_is_refused_is_told_why_in_one_error() {
         ("MTLS", locked, 2, "ssl.key.location"),
         ("SASL_SSL", kafka.oauth(json!({})), 2, "OAUTHBEARER"),
         ("SASL_SSL", kafka.oauth(bad_config), 3, "Unrecognized sasl.oauthbearer.config"),
-        ("SASL_SSL", kafka.oauth(oidc), 2, "not supported in this build"),
+        ("SASL_SSL", kafka.oauth(incomplete), 2, "sasl.oauthbearer.client.secret"),
+        ("SASL_SSL", kafka.oauth(oidc(&endpoint, WRONG)), 3, "HTTP 401 invalid_client"),
+        ("SASL_SSL", kafka.oauth(oidc(nobody, WRONG)), 3, "does not answer"),
         ("PLAINTEXT", json!({"no.such.property": WRONG}), 2, "no.such.property"),
         ("PLAINTEXT", json!({"security.protocol": WRONG}), 2, "security.protocol"),
     ];
