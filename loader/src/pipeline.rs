@@ -19,6 +19,7 @@ mod settle;
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use ::schemas::{Topic, registry::Registry};
@@ -45,6 +46,10 @@ use crate::{
         backlog::{Backlog, Superseded, Survey},
     },
 };
+
+/// How long a pass that has read and applied everything still waits for references: another loader of
+/// the group may be about to write them.
+const LAST_WAIT: Duration = Duration::from_secs(30);
 
 /// What a pipeline is made of.
 pub struct Parts<S> {
@@ -160,6 +165,7 @@ impl<S: MetadataSink> Pipeline<S> {
             self.decode();
             self.start_round();
             self.close_topics();
+            self.hurry_at_the_end();
             if self.is_complete() {
                 return Ok(Ended::Complete);
             }
@@ -331,6 +337,28 @@ impl<S: MetadataSink> Pipeline<S> {
         }
         self.closed = closed;
         self.parts.source.set_closed(closed);
+    }
+
+    /// Sets an end to waiting when everything has been read and nothing else is left to do.
+    fn hurry_at_the_end(&mut self) {
+        let only_waiting = self.is_read()
+            && self.surveying.is_none()
+            && self.recalling.is_none()
+            && self.recalled.is_empty()
+            && self.undecoded.is_empty()
+            && self.batch.is_empty()
+            && self.applying.is_none();
+        if !only_waiting || self.room.is_empty() || self.room.is_hurried() {
+            return;
+        }
+        let reason = self.room.iter().find_map(|work| Some(&work.waited.as_ref()?.reason));
+        info!(
+            waiting = self.room.len(),
+            seconds = LAST_WAIT.as_secs(),
+            reason,
+            "everything is read; what still waits for others is given up after a while"
+        );
+        self.room.hurry(Instant::now() + LAST_WAIT);
     }
 
     /// Whether every assigned partition is read as far as it is to be read.

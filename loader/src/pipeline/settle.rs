@@ -89,11 +89,11 @@ impl<S: MetadataSink> Pipeline<S> {
         debug!(key = work.item.key, reason, "waiting");
         let Some(expired) = self.room.park(work, reason, Instant::now()) else { return };
         let Work { record, tickets, waited, .. } = expired;
-        let (attempts, missing) =
-            waited.map_or((0, String::new()), |waited| (waited.attempts, waited.reason));
+        let (seconds, attempts, missing) = waited.map_or((0, 0, String::new()), |waited| {
+            (waited.since.elapsed().as_secs(), waited.attempts, waited.reason)
+        });
         let reason = format!(
-            "waited {} s (`loader.wait.timeout`) and was tried {attempts} times: {missing}",
-            self.parts.flow.wait.timeout.as_secs(),
+            "waited {seconds} s (`loader.wait.timeout`, less when everything else is loaded) and was tried {attempts} times: {missing}"
         );
         self.give_up_event(Burial { record, tickets, stage: "wait", reason });
     }

@@ -32,6 +32,8 @@ pub struct WaitingRoom {
     spent: Amount,
     /// Of those, changes that nothing else could be waiting for to be read: assets.
     assets: usize,
+    /// Until when anything waits.
+    latest: Option<Instant>,
 }
 
 impl WaitingRoom {
@@ -44,7 +46,26 @@ impl WaitingRoom {
             due: BTreeSet::new(),
             spent: Amount { events: 0, bytes: 0 },
             assets: 0,
+            latest: None,
         }
+    }
+
+    /// Nothing waits beyond `latest` any more, because hardly anything can come that is waited for.
+    pub fn hurry(&mut self, latest: Instant) {
+        self.latest = Some(latest);
+        let works = self.works.iter_mut();
+        self.due = works
+            .map(|(key, (due, _))| {
+                *due = latest.min(*due);
+                (*due, key.clone())
+            })
+            .collect();
+    }
+
+    /// Whether there is an end to waiting.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        self.latest.is_some()
     }
 
     /// Lets a change wait because of `reason`. Gives it back when it has waited long enough.
@@ -52,6 +73,7 @@ impl WaitingRoom {
         let (since, attempts) =
             work.waited.as_ref().map_or((now, 0), |waited| (waited.since, waited.attempts));
         let deadline = since + self.limits.timeout;
+        let deadline = self.latest.map_or(deadline, |latest| latest.min(deadline));
         work.waited = Some(Waited { since, attempts: attempts.saturating_add(1), reason });
         if now >= deadline {
             return Some(work);
@@ -179,6 +201,25 @@ mod tests {
         let waited = expired.waited.expect("waited");
         assert_eq!((waited.since, waited.attempts), (start, 7));
         assert!(room.is_empty());
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_it_may_any_more() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut room = WaitingRoom::new(LIMITS);
+        room.park(work("a", 1, true, 1), "no chart".to_owned(), start);
+        let again = room.take_due(after(2), 9).pop().expect("due");
+        room.park(again, "no chart".to_owned(), after(2));
+        assert_eq!(room.next_due(), Some(after(6)));
+        room.hurry(after(5));
+        assert_eq!(room.next_due(), Some(after(5)));
+        let again = room.take_due(after(5), 9).pop().expect("due");
+        let expired = room.park(again, "no chart".to_owned(), after(5)).expect("expired");
+        assert_eq!(expired.waited.map(|waited| waited.attempts), Some(3));
+        // What comes later is tried once more, and no longer.
+        let late = work("b", 2, true, 1);
+        assert!(room.park(late, "no chart".to_owned(), after(5)).is_some());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::world::{World, assert_same};
 
 const ETL: &str = "2d327353-75e9-540a-b8d5-11963e4190b4";
 const OVERVIEW: &str = "c649de09-5e27-52b6-be61-a5beda5cc43c";
+const ANALYSIS: &str = "c866a46c-2cbd-5ac0-9fe6-7c08512d73b4";
 const COPY: &str = "aa985aa0-d5ba-5bcb-b324-95d9c0d9162c";
 const CUSTOMERS_QVD: &str = "//files.alpine-outdoor.example/qlik/qvd/raw/customers.qvd";
 const ORDERS_QVD: &str = "//files.alpine-outdoor.example/qlik/qvd/raw/orders.qvd";
@@ -450,4 +451,42 @@ async fn real_scripts_explain_their_models() {
     }
     assert!(report["coverage"]["references"].as_u64().is_some_and(|count| count > 0));
     assert!(!edges(&world).is_empty());
+}
+
+/// An app that takes in another one's data by `BINARY` has its tables from there, column by column.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_takes_in_another() {
+    let world = World::with_sample_apps().await;
+    world.change_script(ANALYSIS, |_| {
+        format!(
+            "BINARY [lib://Apps/{OVERVIEW}.qvf];\r\n\
+             Visits: LOAD * FROM [lib://Reference Files/store_visits.qvd] (qvd);\r\n\
+             Scores: LOAD CustomerId, Count(OrderId) AS OrderCount, Sum(1) AS Revenue, 'A' AS Class\r\n\
+             RESIDENT Orders GROUP BY CustomerId;"
+        )
+    });
+    world.extract(&[]).await;
+    let edges = edges(&world);
+    let (overview, analysis) = (Node::dashboard(OVERVIEW), Node::dashboard(ANALYSIS));
+    let taken = edges.iter().find(|edge| edge.from == overview && edge.to == analysis);
+    let taken = taken.expect("app → app");
+    assert_eq!((taken.origin, taken.resolution), (Origin::LoadScript, Resolution::Exact));
+    assert!(taken.statement.as_deref().is_some_and(|text| text.starts_with("BINARY")));
+    let (from, to) = (Node::data_model(OVERVIEW, "Orders"), Node::data_model(ANALYSIS, "Orders"));
+    assert_eq!(flows(&edges, |node| *node == from, &to, "OrderId"), ["OrderId"]);
+    let scores = Node::data_model(ANALYSIS, "Scores");
+    let counted = flows(&edges, |node| *node == from, &scores, "OrderCount");
+    assert_eq!(counted, ["OrderId=Count(OrderId)"]);
+
+    world.load(&[]).await;
+    let loaded = world.catalogue_edges();
+    let between = |kind: &str| {
+        let named = |end: &Value, app: &str| {
+            end["type"] == kind
+                && end["fullyQualifiedName"].as_str().is_some_and(|it| it.contains(app))
+        };
+        loaded.iter().any(|edge| named(&edge["from"], OVERVIEW) && named(&edge["to"], ANALYSIS))
+    };
+    assert!(between("dashboard"), "{loaded:?}");
+    assert!(between("dashboardDataModel"), "{loaded:?}");
 }
