@@ -162,7 +162,8 @@ const MAX_MESSAGE: usize = 600;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Pause before try `attempt` (from 1): doubled each time, at most `longest`, between half of it and
-/// all of it as `random` in 0…1 says, and not shorter than what the server asked for.
+/// all of it as `random` in 0…1 says. What the server asked for is kept, and not exceeded more than
+/// fourfold: it knows better when it has room.
 pub(super) fn pause(
     attempt: u32,
     (first, longest): (Duration, Duration),
@@ -171,7 +172,10 @@ pub(super) fn pause(
 ) -> Duration {
     let doubled = first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(20)));
     let jittered = doubled.min(longest).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
-    retry_after.map_or(jittered, |asked| jittered.max(asked.min(MAX_RETRY_AFTER)))
+    retry_after.map_or(jittered, |asked| {
+        let asked = asked.min(MAX_RETRY_AFTER);
+        jittered.min(asked.max(first).saturating_mul(4)).max(asked)
+    })
 }
 
 /// Value of `Retry-After`: seconds, or a date, which is compared with the answer's own `date` where it
@@ -300,6 +304,8 @@ mod tests {
         assert_eq!(pause(60, 1.0, None), 10_000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(7))), 7000);
         assert_eq!(pause(1, 1.0, Some(Duration::from_secs(9999))), 300_000);
+        assert_eq!(pause(60, 1.0, Some(Duration::from_secs(2))), 8000);
+        assert_eq!(pause(60, 1.0, Some(Duration::ZERO)), 4000);
         let now = "2026-10-21T07:27:30Z".parse().expect("a time");
         let check = |header, date, expected: Option<u64>| {
             let found = retry_after(header, date, now);
