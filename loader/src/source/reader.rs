@@ -1,7 +1,7 @@
 //! The consumer's thread: polls for the group's sake, hands records over as far as the budget goes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +21,7 @@ use super::{
     Control, Event, Failure, Record, Start, TopicPartition,
     context::{Change, Context, Queue},
     order::{self, Candidate},
+    seek,
 };
 
 /// How long one poll waits when there is nothing to do. Records come through queues of their own, so
@@ -42,6 +43,7 @@ pub(super) struct Reader {
     control: Arc<Control>,
     events: mpsc::Sender<Event>,
     stop_at_end: bool,
+    start: Start,
     partitions: Vec<Partition>,
     /// When an error was logged last.
     logged: HashMap<i32, Instant>,
@@ -56,6 +58,10 @@ struct Partition {
     end: Option<i64>,
     behind: bool,
     empty_since: Instant,
+    /// Whether its records are fetched; see [`order::to_fetch`].
+    fetched: bool,
+    /// Whether there are records to read, as far as is known.
+    has_backlog: bool,
 }
 
 /// The pipeline is gone.
@@ -68,6 +74,7 @@ impl Reader {
         control: Arc<Control>,
         events: mpsc::Sender<Event>,
         stop_at_end: bool,
+        start: Start,
     ) -> Self {
         Self {
             consumer,
@@ -75,16 +82,17 @@ impl Reader {
             control,
             events,
             stop_at_end,
+            start,
             partitions: Vec::new(),
             logged: HashMap::new(),
         }
     }
 
     /// Runs until the pipeline is gone.
-    pub(super) fn run(mut self, start: &Start) {
-        let mut alive = match start {
+    pub(super) fn run(mut self) {
+        let mut alive = match self.start.clone() {
             Start::Group => Ok(()),
-            Start::At(offsets) => self.assign(offsets),
+            Start::At(offsets) => self.assign(&offsets),
         };
         while alive.is_ok() && !self.control.is_closing() {
             alive = self.turn();
@@ -117,10 +125,7 @@ impl Reader {
     }
 
     /// Assigns partitions without a group.
-    fn assign(
-        &mut self,
-        offsets: &std::collections::BTreeMap<TopicPartition, i64>,
-    ) -> Result<(), Gone> {
+    fn assign(&mut self, offsets: &BTreeMap<TopicPartition, i64>) -> Result<(), Gone> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         let added: Result<Vec<()>, KafkaError> = offsets
             .iter()
@@ -137,9 +142,16 @@ impl Reader {
     }
 
     fn on_assigned(&mut self, queues: Vec<Queue>) -> Result<(), Gone> {
+        let all = queues.iter().map(|(at, _)| *at).collect::<Vec<_>>();
+        // Nothing is fetched before it is clear what comes first.
+        let is_held = self.list(&all).and_then(|list| self.consumer.pause(&list));
+        if let Err(error) = &is_held {
+            warn!(%error, "cannot fetch partitions one after the other; more memory is used");
+        }
         let deadline = Instant::now() + ENDS;
         let consumer = Arc::clone(&self.consumer);
         let names = self.names.clone();
+        let begins = self.begins(&all);
         self.partitions = queues
             .into_iter()
             .map(|(at, queue)| {
@@ -151,6 +163,7 @@ impl Reader {
                         .inspect_err(|error| debug!(?at, %error, "could not ask for the end"))
                         .ok()
                 });
+                let begin = |low: i64| begins.get(&at).copied().unwrap_or(low).max(low);
                 Partition {
                     at,
                     queue,
@@ -158,6 +171,8 @@ impl Reader {
                     end: end.map(|(_, high)| high),
                     behind: true,
                     empty_since: Instant::now(),
+                    fetched: is_held.is_err(),
+                    has_backlog: end.is_none_or(|(low, high)| begin(low) < high),
                 }
             })
             .collect();
@@ -165,11 +180,67 @@ impl Reader {
         self.send(Event::Assigned(self.partitions.iter().map(|partition| partition.at).collect()))
     }
 
+    /// Where partitions are read from, as far as that can be asked: the others at their beginning.
+    fn begins(&self, all: &[TopicPartition]) -> BTreeMap<TopicPartition, i64> {
+        if let Start::At(begins) = &self.start {
+            return begins.clone();
+        }
+        let committed = self.list(all).and_then(|list| self.consumer.committed_offsets(list, ENDS));
+        match committed {
+            Ok(list) => seek::offsets(&self.names, &list),
+            Err(error) => {
+                debug!(%error, "could not ask for committed offsets");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// Lets records flow of the partitions whose turn has come.
+    fn fetch(&mut self) {
+        if self.partitions.iter().all(|partition| partition.fetched) {
+            return;
+        }
+        let candidates: Vec<_> = self.partitions.iter().map(Partition::candidate).collect();
+        let of = |index: usize| self.partitions.get(index);
+        let due = order::to_fetch(
+            &candidates,
+            self.control.closed(),
+            |index| of(index).is_some_and(|partition| partition.fetched),
+            |index| of(index).is_some_and(|partition| partition.has_backlog),
+        );
+        if due.is_empty() {
+            return;
+        }
+        let due_at: Vec<_> = due.iter().filter_map(|index| Some(of(*index)?.at)).collect();
+        match self.list(&due_at).and_then(|list| self.consumer.resume(&list)) {
+            Ok(()) => {
+                for index in due {
+                    if let Some(partition) = self.partitions.get_mut(index) {
+                        partition.fetched = true;
+                        partition.empty_since = Instant::now();
+                    }
+                }
+            }
+            // Tried again at the next turn.
+            Err(error) => debug!(%error, "could not resume partitions"),
+        }
+    }
+
+    fn list(&self, partitions: &[TopicPartition]) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for at in partitions {
+            let name = self.names.name(at.topic);
+            list.add_partition_offset(&name, at.partition, Offset::Invalid)?;
+        }
+        Ok(list)
+    }
+
     /// Hands over what the budget allows; returns how much.
     fn hand_over(&mut self) -> Result<usize, Gone> {
         if self.control.is_stopping() {
             return Ok(0);
         }
+        self.fetch();
         for index in 0..self.partitions.len() {
             self.refill(index)?;
         }
@@ -291,7 +362,7 @@ impl Partition {
         Candidate {
             at: self.at,
             behind: self.behind,
-            stalled: self.head.is_none() && self.empty_since.elapsed() > STALL,
+            stalled: self.fetched && self.head.is_none() && self.empty_since.elapsed() > STALL,
             head: self.head.as_ref().map(|head| head.timestamp.unwrap_or(0)),
         }
     }
