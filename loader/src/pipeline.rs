@@ -30,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::{apply::Applying, open_edges::OpenEdges, schemas::Fetching};
+use self::{apply::Applying, open_edges::OpenEdges, recall::Newer, schemas::Fetching};
 use crate::{
     config::Flow,
     dead_letters::DeadLetters,
@@ -104,8 +104,11 @@ struct Pipeline<S> {
     surveying: Option<Survey>,
     /// Those records.
     superseded: Superseded,
-    /// Reads edges again that were unresolved when they were committed; nothing else is decoded before.
+    /// Reads edges again that were unresolved when they were committed; nothing else is decoded before,
+    /// unless it is overdue.
     recalling: Option<Recall>,
+    /// What was loaded since that is overdue.
+    newer: Option<Newer>,
     /// Read by it, not yet decoded.
     recalled: VecDeque<Record>,
     /// Which edges are unresolved.
@@ -141,6 +144,7 @@ impl<S: MetadataSink> Pipeline<S> {
             surveying: None,
             superseded: Superseded::default(),
             recalling: None,
+            newer: None,
             recalled: VecDeque::new(),
             open_edges: OpenEdges::default(),
             undecoded: VecDeque::new(),
@@ -248,10 +252,11 @@ impl<S: MetadataSink> Pipeline<S> {
                 self.decode_recalled(record);
                 continue;
             }
-            if self.recalling.is_some() {
+            if self.waits_for_recall() {
                 return;
             }
             let Some((record, ticket)) = self.undecoded.pop_front() else { return };
+            self.before_decoding(&record);
             if self.superseded.contains(record.at, record.offset) {
                 self.parts.tally.count(record.at.topic, |counts| counts.superseded += 1);
                 self.offsets.done(ticket);
@@ -309,7 +314,7 @@ impl<S: MetadataSink> Pipeline<S> {
         let mut works = Vec::new();
         // At the end of everything there is nothing to wait for.
         let nothing_follows =
-            self.is_read() && self.recalling.is_none() && self.undecoded.is_empty();
+            self.is_read() && !self.waits_for_recall() && self.undecoded.is_empty();
         if self.batch.is_due(now) || nothing_follows {
             works = self.batch.take();
         }
@@ -369,7 +374,7 @@ impl<S: MetadataSink> Pipeline<S> {
     fn is_complete(&self) -> bool {
         self.is_read()
             && self.surveying.is_none()
-            && self.recalling.is_none()
+            && !self.waits_for_recall()
             && self.recalled.is_empty()
             && self.undecoded.is_empty()
             && self.batch.is_empty()

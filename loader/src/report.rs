@@ -65,6 +65,9 @@ pub struct Report {
 /// What `reconcile` found in the catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Reconciled {
+    /// Whether it only looked: nothing is removed, and what the topics hold is read but not compared with
+    /// the catalogue.
+    pub dry_run: bool,
     /// Entities of the service.
     pub entities: usize,
     /// Events that the edges of a loader around them hold: several may speak of one edge.
@@ -77,8 +80,32 @@ pub struct Reconciled {
     pub refused: Option<String>,
 }
 
+impl Reconciled {
+    /// What a dry run found. Counts by topic would say of every event that it changes nothing.
+    fn describe_dry_run(&self, read: u64, text: &mut String) {
+        let Self { entities, edges, strays, refused, .. } = self;
+        let found = strays.len();
+        // Writing to a string cannot fail.
+        writeln!(text, "dry run: nothing was written; {read} records of the topics were read").ok();
+        writeln!(
+            text,
+            "would remove: {found} of {entities} entities and {edges} edges in the catalogue, which are in no topic"
+        )
+        .ok();
+        writeln!(
+            text,
+            "would load: not compared; `loader replay --from beginning --dry-run` lists it"
+        )
+        .ok();
+        if let Some(refused) = refused {
+            writeln!(text, "would be refused: {refused}").ok();
+        }
+    }
+}
+
 /// Events of one topic. Every event read is counted once among the others, but for those whose version
-/// was replaced by a newer one before it was applied (`superseded`), and those left for the next time.
+/// was replaced by a newer one before it was applied (`superseded`), those left for the next time, and
+/// those that a dry run of `reconcile` does not compare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Records read.
@@ -182,6 +209,10 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = String::new();
+        if let Some(found) = self.reconciled.as_ref().filter(|found| found.dry_run) {
+            found.describe_dry_run(self.total().read, &mut text);
+            return text;
+        }
         let mut line = |first: &str, cells: [String; 11]| {
             // Writing to a string cannot fail.
             write!(text, "{first:<11}").ok();
@@ -198,7 +229,8 @@ impl Report {
         for Entry { topic, key, reason, .. } in &self.dead {
             writeln!(text, "dead: {topic} {key}: {reason}").ok();
         }
-        if let Some(Reconciled { entities, edges, strays, removed, refused }) = &self.reconciled {
+        if let Some(Reconciled { entities, edges, strays, removed, refused, .. }) = &self.reconciled
+        {
             let found = strays.len();
             writeln!(text, "{entities} entities and {edges} edges, {found} of them in no topic, {removed} removed")
                 .ok();

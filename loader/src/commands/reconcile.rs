@@ -55,10 +55,16 @@ pub async fn reconcile<S: Inventory>(
     } else {
         read(settings, Arc::clone(&sink), &sink, &alive, start.clone(), tally, shutdown).await?
     };
+    if how.dry_run {
+        // Nobody has compared them.
+        report.events.values_mut().for_each(|counts| counts.unchanged = 0);
+    }
     if report.ended != "complete" {
         return Ok(report);
     }
-    let reconciled = remove(settings, &sink, how, &alive, ends(start, &report), shutdown).await?;
+    let mut reconciled =
+        remove(settings, &sink, how, &alive, ends(start, &report), shutdown).await?;
+    reconciled.dry_run = how.dry_run;
     // A dry run says what the real one would.
     if reconciled.refused.is_some() {
         report.exit_code = 4;

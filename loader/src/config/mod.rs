@@ -51,6 +51,9 @@ pub struct Flow {
     pub wait: Wait,
     /// Time until edges whose table was not in the catalogue are tried again.
     pub revisit_interval: Duration,
+    /// How long the brokers may give nothing of the edges that were unresolved when they were committed,
+    /// until loading goes on without them. No setting.
+    pub recall_patience: Duration,
     /// Time between two commits of offsets.
     pub commit_interval: Duration,
     /// How long brokers are waited for at start.

@@ -9,6 +9,9 @@ use super::{
     raw::{self, Present},
 };
 
+/// As long as the keys of a backlog are waited for.
+const RECALL_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Checks a document.
 pub(super) fn settings(document: &Document) -> Result<Settings, Problems> {
     let mut problems = Problems::default();
@@ -93,6 +96,7 @@ fn flow(own: &raw::Loader, service: &str, kafka: &Kafka, problems: &mut Problems
         read_ahead,
         wait,
         revisit_interval: duration(own.revisit_interval, 900, "revisitInterval", problems),
+        recall_patience: RECALL_PATIENCE,
         commit_interval: duration(own.commit_interval, 5, "commitInterval", problems),
         connect_timeout: duration(own.connect_timeout, 60, "connectTimeout", problems),
         shutdown_deadline,

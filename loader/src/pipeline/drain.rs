@@ -114,6 +114,7 @@ impl<S: MetadataSink> Pipeline<S> {
     async fn drain(&mut self, deadline: Instant) -> Result<(), Fatal> {
         self.surveying = None;
         self.recalling = None;
+        self.newer = None;
         self.recalled.clear();
         self.undecoded.clear();
         self.fetching = None;
@@ -147,6 +148,7 @@ impl<S: MetadataSink> Pipeline<S> {
         self.superseded = Superseded::default();
         self.surveying = None;
         self.recalling = None;
+        self.newer = None;
         self.recalled.clear();
         self.open_edges.clear();
         self.undecoded.clear();

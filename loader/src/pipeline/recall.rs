@@ -1,8 +1,11 @@
 //! Edges that an earlier owner of their partition left unresolved, read again before anything else.
+//!
+//! When the brokers do not give them, loading goes on without. They are still read as soon as the brokers
+//! have them again; an edge that came in a newer version, or was removed, meanwhile is left as that says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use schemas::{Event, event::Node};
+use schemas::{Event, Topic, event::Node};
 use tracing::{info, warn};
 
 use super::Pipeline;
@@ -14,7 +17,56 @@ use crate::{
     source::{Recall, Recalled, Record, Span, TopicPartition},
 };
 
+/// Most keys remembered, some 34 bytes each.
+const MAX_NEWER: usize = 200_000;
+
+/// What was loaded while a recall was overdue: hashes of the keys of edges, which nothing that is recalled
+/// may replace.
+#[derive(Debug, Default)]
+pub(super) struct Newer {
+    keys: HashSet<u128>,
+}
+
+impl Newer {
+    /// Remembers a key; `false` when there are too many.
+    fn add(&mut self, key: &[u8]) -> bool {
+        self.keys.insert(schemas::hash::of_bytes(key));
+        self.keys.len() <= MAX_NEWER
+    }
+
+    fn contains(&self, key: &[u8]) -> bool {
+        self.keys.contains(&schemas::hash::of_bytes(key))
+    }
+}
+
 impl<S: MetadataSink> Pipeline<S> {
+    /// Whether what is new waits for what is recalled.
+    pub(super) fn waits_for_recall(&self) -> bool {
+        self.recalling.is_some() && self.newer.is_none()
+    }
+
+    /// A record is about to be decoded that is not recalled.
+    pub(super) fn before_decoding(&mut self, record: &Record) {
+        if self.recalling.is_none() {
+            self.newer = None;
+        }
+        if record.at.topic != Topic::Lineage {
+            return;
+        }
+        let (Some(newer), Some(key)) = (&mut self.newer, &record.key) else { return };
+        if !newer.add(key) {
+            self.end_recall();
+            not_recalled("the brokers did not give them before many others came");
+        }
+    }
+
+    /// What was not recalled stays noted as not over.
+    fn end_recall(&mut self) {
+        self.recalling = None;
+        self.recalled.clear();
+        self.newer = None;
+    }
+
     pub(super) fn start_recall(&mut self, mut spans: BTreeMap<TopicPartition, Span>) {
         self.open_edges.recalling(&spans);
         spans.retain(|_, span| span.from < span.until);
@@ -26,7 +78,7 @@ impl<S: MetadataSink> Pipeline<S> {
             partitions = spans.len(),
             records, "reading edges again that were unresolved when they were loaded"
         );
-        match self.parts.source.recall(spans) {
+        match self.parts.source.recall(spans, self.parts.flow.recall_patience) {
             Ok(recall) => self.recalling = Some(recall),
             Err(error) => not_recalled(&error_text(&error)),
         }
@@ -35,7 +87,18 @@ impl<S: MetadataSink> Pipeline<S> {
     pub(super) fn on_recalled(&mut self, recalled: Recalled) {
         match recalled {
             Recalled::Record(record) => self.recalled.push_back(*record),
+            Recalled::Overdue => {
+                let missing = self.recalling.iter().flat_map(|recall| recall.missing());
+                let missing: Vec<_> =
+                    missing.map(|at| format!("{}/{}", at.topic, at.partition)).collect();
+                warn!(
+                    partitions = missing.join(", "),
+                    "the brokers do not give the edges that were unresolved when they were loaded; loading goes on, and they are tried again as soon as the brokers give them, or by the next start"
+                );
+                self.newer = Some(Newer::default());
+            }
             Recalled::Over(reason) => {
+                // What was read of it is still to be decoded, with what is newer in mind.
                 self.recalling = None;
                 match reason {
                     Some(reason) => not_recalled(&reason),
@@ -46,7 +109,11 @@ impl<S: MetadataSink> Pipeline<S> {
     }
 
     pub(super) fn decode_recalled(&mut self, record: Record) {
-        if self.superseded.contains(record.at, record.offset) {
+        let is_newer_known = match (&self.newer, &record.key) {
+            (Some(newer), Some(key)) => newer.contains(key),
+            _ => false,
+        };
+        if is_newer_known || self.superseded.contains(record.at, record.offset) {
             return;
         }
         match self.parts.decoder.decode(&record) {
@@ -83,5 +150,21 @@ pub(super) async fn next(recalling: &mut Option<Recall>) -> Recalled {
     match recalling {
         Some(recall) => recall.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_keys_are_known_and_bounded() {
+        let mut newer = Newer::default();
+        assert!(newer.add(b"a"));
+        assert!(newer.contains(b"a") && !newer.contains(b"b"));
+        let key = |number: usize| number.to_be_bytes();
+        assert!((1..MAX_NEWER).all(|number| newer.add(&key(number))));
+        assert!(newer.add(b"a"), "known already");
+        assert!(!newer.add(b"one too many"));
     }
 }

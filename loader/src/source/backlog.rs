@@ -42,6 +42,8 @@ const AT_A_TIME: usize = 4;
 const MAX_KEYS: usize = 2_000_000;
 /// A consumer's fetch queue, for each partition: only keys are kept.
 const QUEUED_KBYTES: &str = "1024";
+/// Bytes of a fetch, packed, for each partition.
+const FETCHED_BYTES: &str = "262144";
 /// Time the broker may wait for more: nothing is waited for here.
 const FETCH_WAIT_MS: &str = "20";
 
@@ -87,7 +89,7 @@ pub(super) fn survey(
             Err(error) => {
                 warn!(
                     error = error_text(&error),
-                    "cannot tell how much is to be loaded; old versions of events are loaded before new ones"
+                    "cannot tell how much is to be loaded; old versions of events are loaded before new ones, and edges that were unresolved when they were loaded are not tried again before the next start"
                 );
                 return Backlog::default();
             }
@@ -177,6 +179,7 @@ fn read(
     let mut config = client::consumer(kafka, &format!("{group_id}.survey"), None);
     config
         .set("queued.max.messages.kbytes", QUEUED_KBYTES)
+        .set("max.partition.fetch.bytes", FETCHED_BYTES)
         .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.queue.backoff.ms", FETCH_WAIT_MS);
     let consumer = Arc::new(client::plain_consumer(kafka, &config)?);

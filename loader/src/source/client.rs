@@ -39,9 +39,14 @@ const REQUIRED: [(&str, &str); 8] = [
     ("allow.auto.create.topics", "false"),
 ];
 
-/// A consumer's fetch queue, when the user says nothing: each partition has one of its own, and
-/// librdkafka's default of 64 MiB would hold for each of them.
-const QUEUED_KBYTES: &str = "4096";
+/// How much a consumer fetches ahead, when the user says nothing. Every partition has a queue of its own,
+/// and librdkafka's defaults hold for each of them: 64 MiB, and 1 MiB a fetch, which is ten times as much
+/// when it is unpacked. A partition whose queue is full is looked at again soon, as it is small.
+const FETCHING: [(&str, &str); 3] = [
+    ("queued.max.messages.kbytes", "256"),
+    ("max.partition.fetch.bytes", "65536"),
+    ("fetch.queue.backoff.ms", "20"),
+];
 /// Used for every client when the user says nothing.
 const DEFAULTS: [(&str, &str); 3] = [
     ("client.id", "qlik-metadata-loader"),
@@ -61,8 +66,15 @@ pub(crate) fn consumer(
     ours.push(("group.id", group_id));
     ours.extend(group_instance_id.map(|id| ("group.instance.id", id)));
     let mut config = with_defaults(kafka, &ours);
-    if config.get("queued.max.messages.kbytes").is_none() {
-        config.set("queued.max.messages.kbytes", QUEUED_KBYTES);
+    let theirs = client_properties(kafka, &[]);
+    for (name, value) in FETCHING {
+        // The same by its other name.
+        let is_theirs = theirs.contains_key(name)
+            || name == "max.partition.fetch.bytes"
+                && theirs.contains_key("fetch.message.max.bytes");
+        if !is_theirs {
+            config.set(name, value);
+        }
     }
     config
 }

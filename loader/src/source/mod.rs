@@ -254,13 +254,13 @@ impl Source {
             Arc::clone(&control),
             sender,
             config.stop_at_end,
+            config.start.clone(),
         );
         let (end, ended) = oneshot::channel::<()>();
-        let start = config.start.clone();
         std::thread::Builder::new()
             .name("kafka-reader".to_owned())
             .spawn(move || {
-                reader.run(&start);
+                reader.run();
                 // Dropping it says that the consumer is closed, if this was its last owner.
                 drop(end);
             })
@@ -305,12 +305,17 @@ impl Source {
         self.control.commit_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Starts to read once more what was committed though it is not over.
+    /// Starts to read once more what was committed though it is not over. It is overdue when the brokers
+    /// give nothing for `patience`.
     ///
     /// # Errors
     /// When librdkafka refuses the properties.
-    pub fn recall(&self, spans: BTreeMap<TopicPartition, Span>) -> Result<Recall, Error> {
-        Recall::start(&self.config, spans)
+    pub fn recall(
+        &self,
+        spans: BTreeMap<TopicPartition, Span>,
+        patience: Duration,
+    ) -> Result<Recall, Error> {
+        Recall::start(&self.config, spans, patience)
     }
 
     /// Commits without waiting; see [`Self::take_commit_failed`].

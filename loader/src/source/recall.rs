@@ -4,7 +4,9 @@
 //! of them. Each offset of a partition of edges is therefore committed with a note, which says where the
 //! first of them is, and its next owner reads from there. The brokers keep the note as long as the offset.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{Config, Error, Event, Record, Source, Span, Start, TopicPartition};
 
@@ -33,6 +35,9 @@ pub(super) fn unresolved_from(note: &str, until: i64) -> i64 {
 pub struct Recall {
     source: Source,
     spans: BTreeMap<TopicPartition, Span>,
+    patience: Duration,
+    /// When it is overdue; `None` once that was told.
+    overdue_at: Option<Instant>,
 }
 
 /// What it tells.
@@ -40,15 +45,18 @@ pub struct Recall {
 pub enum Recalled {
     /// A record before the committed offset.
     Record(Box<Record>),
+    /// The brokers have given nothing for too long; told once. Records may still come.
+    Overdue,
     /// There are no more; with a reason when there might have been.
     Over(Option<String>),
 }
 
 impl Recall {
-    /// Starts to read. It never joins the group.
+    /// Starts to read. It never joins the group, and is overdue when nothing comes for `patience`.
     pub(super) fn start(
         config: &Config,
         spans: BTreeMap<TopicPartition, Span>,
+        patience: Duration,
     ) -> Result<Self, Error> {
         let start = spans.iter().map(|(at, span)| (*at, span.from)).collect();
         let source = Source::start(&Config {
@@ -58,18 +66,37 @@ impl Recall {
             stop_at_end: true,
             ..config.clone()
         })?;
-        Ok(Self { source, spans })
+        Ok(Self { source, spans, patience, overdue_at: Some(Instant::now() + patience) })
+    }
+
+    /// What is not read yet.
+    pub fn missing(&self) -> impl Iterator<Item = TopicPartition> + '_ {
+        self.spans.keys().copied()
     }
 
     /// The next record. Cancel safe.
     pub async fn next(&mut self) -> Recalled {
         while !self.spans.is_empty() {
-            match self.source.next().await {
+            let event = tokio::select! {
+                biased;
+                event = self.source.next() => event,
+                () = until(self.overdue_at) => {
+                    // What has been read and is not applied yet may be all that may be read ahead.
+                    if self.source.spent().events == 0 {
+                        self.overdue_at = None;
+                        return Recalled::Overdue;
+                    }
+                    self.come();
+                    continue;
+                }
+            };
+            match event {
                 Some(Event::Record(record)) => match self.spans.get(&record.at) {
                     Some(span) if record.offset < span.until => {
                         if record.offset + 1 == span.until {
                             self.spans.remove(&record.at);
                         }
+                        self.come();
                         return Recalled::Record(Box::new(record));
                     }
                     Some(_) => {
@@ -88,6 +115,20 @@ impl Recall {
             }
         }
         Recalled::Over(None)
+    }
+
+    /// Something came.
+    fn come(&mut self) {
+        if let Some(overdue_at) = &mut self.overdue_at {
+            *overdue_at = Instant::now() + self.patience;
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -22,7 +22,10 @@ use rdkafka::{
 };
 use schemas::{
     Event, Topic, TopicNames, codec,
-    event::{Chart, Dashboard, DataModel, DataModelKind, Lineage, Node, Origin, Resolution, Sheet},
+    event::{
+        Chart, Dashboard, DataModel, DataModelKind, Lineage, Node, Origin, Resolution, Sheet,
+        node::DatabaseTable,
+    },
     headers, partition_for,
 };
 use tokio_util::sync::CancellationToken;
@@ -48,11 +51,21 @@ impl Kafka {
     }
 
     pub(crate) async fn with_topics(partitions: u32, overrides: &[&str], topics: &[Topic]) -> Self {
+        Self::on_brokers(1, partitions, overrides, topics).await
+    }
+
+    /// On so many brokers, when it is the mock cluster.
+    pub(crate) async fn on_brokers(
+        brokers: i32,
+        partitions: u32,
+        overrides: &[&str],
+        topics: &[Topic],
+    ) -> Self {
         // `RUST_LOG=info` shows what the loaders say.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
         let real = std::env::var("KAFKA_BOOTSTRAP").ok();
-        let cluster = real.is_none().then(|| MockCluster::new(1).expect("mock cluster"));
+        let cluster = real.is_none().then(|| MockCluster::new(brokers).expect("mock cluster"));
         let servers =
             real.or_else(|| Some(cluster.as_ref()?.bootstrap_servers())).expect("servers");
         let id = uuid::Uuid::new_v4().simple().to_string();
@@ -346,6 +359,14 @@ pub(crate) fn edge(app: &str, name: &str, object: &str) -> Event {
         via: Vec::new(),
         statement: None,
     }))
+}
+
+/// From a table of a database to a table of an app.
+pub(crate) fn loaded_from(database_table: &str, app: &str, table: &str) -> Event {
+    let Event::Lineage(mut edge) = edge(app, table, "") else { panic!("an edge") };
+    let from = DatabaseTable { table: database_table.to_owned(), ..DatabaseTable::default() };
+    edge.to = std::mem::replace(&mut edge.from, Node::DatabaseTable(from));
+    Event::Lineage(edge)
 }
 
 /// Everything of an app, in the order in which the extractor writes it.

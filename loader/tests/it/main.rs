@@ -16,6 +16,7 @@ mod memory;
 mod openmetadata;
 mod program;
 mod real;
+mod recalling;
 mod reconciling;
 mod registry;
 mod replaying;

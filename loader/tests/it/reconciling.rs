@@ -72,6 +72,11 @@ async fn a_dry_run_touches_nothing() {
     // One of one is more than the guard lets through, and the dry run says so.
     assert_eq!((found(&report).removed, report.exit_code), (0, 4), "{report:?}");
     assert!(found(&report).refused.is_some() && report.table().contains("refused"), "{report:?}");
+    // What the topics hold was not compared, and nothing claims that it was.
+    assert_eq!((report.total().read, report.total().unchanged), (5, 0), "{report:?}");
+    let table = report.table();
+    assert!(table.contains("would remove: 1 of 1 entities and 0 edges"), "{table}");
+    assert!(table.contains("would load: not compared"), "{table}");
     let how = Reconcile { dry_run: true, allow_deletions: true };
     let report = reconcile(&kafka, &sink, how).await.expect("Kafka is there");
     assert_eq!((found(&report).removed, report.exit_code), (0, 0), "{report:?}");

@@ -25,8 +25,8 @@ pub(super) struct ColumnCache {
     shelf: Mutex<Shelf>,
 }
 
-/// Children remembered at most, some 50 MB; emptied when full.
-const MAX_CHILDREN: usize = 500_000;
+/// Children remembered at most, some 20 MB. When full, what is too old to be believed goes, else everything.
+const MAX_CHILDREN: usize = 200_000;
 /// Other loaders write too.
 const BELIEVED: Duration = Duration::from_secs(120);
 
@@ -41,7 +41,12 @@ impl ColumnCache {
         let children = Arc::new(children);
         let mut shelf = lock(&self.shelf);
         if shelf.size + children.len() > MAX_CHILDREN {
-            *shelf = Shelf::default();
+            shelf.entries.retain(|_, (_, since)| since.elapsed() < BELIEVED);
+            shelf.size = shelf.entries.values().map(|(children, _)| children.len()).sum();
+            // With room for more than the next one: nobody looks through all of it each time.
+            if shelf.size + children.len() > MAX_CHILDREN / 2 {
+                *shelf = Shelf::default();
+            }
         }
         shelf.size += children.len();
         let entry = (Arc::clone(&children), Instant::now());
