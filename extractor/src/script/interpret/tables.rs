@@ -30,7 +30,9 @@ impl Machine<'_> {
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
-            let named = dropped.iter().flat_map(|field| self.by_field.get(field)).flatten();
+            self.index_fields();
+            let index = self.by_field.get_mut();
+            let named = dropped.iter().flat_map(|field| index.tables(field));
             named.chain(&self.open_tables).cloned().collect()
         } else {
             tables.iter().filter_map(|table| self.table_key(table)).collect()
