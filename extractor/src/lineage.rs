@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    mem::ManuallyDrop,
     path::{Path, PathBuf},
 };
 
@@ -89,7 +90,10 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
         })
         .collect();
     let folders: Vec<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
-    let report = analyse(&scripts, &connections, &|path| include(&folders, path));
+    // Never dropped: the process ends with the command, and to free the report of a long script
+    // takes as long as to write it.
+    let report =
+        ManuallyDrop::new(analyse(&scripts, &connections, &|path| include(&folders, path)));
     Ok(Analysis { problems: problems(&report), text: render(&report, args.format) })
 }
 

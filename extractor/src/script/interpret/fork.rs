@@ -45,6 +45,10 @@ pub(super) enum Next {
 impl Machine<'_> {
     /// Starts a decision; the first branch is to be followed next.
     pub(super) fn fork(&mut self, choice: u64, ways: Vec<Way>) -> Fork {
+        if self.forks == 0 {
+            // A branch may take away for its time what is there before and after it.
+            self.index_fields();
+        }
         let isolated = self.forks < limits::MAX_FORKS && self.decisions < limits::MAX_DECISIONS;
         self.forks += 1;
         self.decisions += 1;

@@ -257,9 +257,7 @@ impl Machine<'_> {
         let Some(table) = self.state.tables.get(&key).cloned() else { return read };
         let mut through = Through::new(&key);
         let source = &table.relation;
-        for (name, field) in source.fields.iter() {
-            read.relation.fields.set(Rc::clone(name), through.field(field));
-        }
+        read.relation.fields = source.fields.map(|field| through.field(field));
         for open in source.opens.values() {
             read.relation.add_open(Open { via: through.via(&open.via), ..open.clone() });
         }

@@ -138,6 +138,9 @@ impl Machine<'_> {
             } else {
                 mask.shown()
             };
+            if tokens.is_word(from, "dirlist") && self.walks_too_deep(&shown) {
+                return Vec::new();
+            }
             return vec![Value::Text(shown)];
         }
         if is_call && tokens.is_word(from, "fieldvaluelist") {
@@ -152,6 +155,14 @@ impl Machine<'_> {
             Value::Unknown(unknown) if !unknown.partial => vec![Value::unknown_variable(variable)],
             value => vec![value],
         }
+    }
+
+    /// Whether a sub that calls itself for every folder of a folder is deep enough below the first:
+    /// how deep the folders are only the reload knows.
+    fn walks_too_deep(&self, mask: &str) -> bool {
+        let calls = self.frames.iter().filter(|frame| frame.call.is_some()).count();
+        let unknown = mask.rsplit(['/', '\\']).take_while(|folder| *folder == "*").count();
+        calls > limits::MAX_FOLDERS && unknown > limits::MAX_FOLDERS
     }
 
     /// `DO [WHILE | UNTIL condition]`.

@@ -102,7 +102,7 @@ struct Machine<'i> {
     by_signature: HashMap<u64, Vec<Rc<str>>>,
     signed: HashSet<(u64, Rc<str>)>,
     /// Tables that have had a field of a name; entries may be out of date.
-    by_field: HashMap<Rc<str>, BTreeSet<Rc<str>>>,
+    by_field: RefCell<registry::FieldIndex>,
     /// Tables by lower-case name; entries may be out of date.
     by_lower: HashMap<String, BTreeSet<Rc<str>>>,
     /// Tables that have had fields that are not known by name.
@@ -200,7 +200,7 @@ impl<'i> Machine<'i> {
             definitions: HashMap::new(),
             by_signature: HashMap::new(),
             signed: HashSet::new(),
-            by_field: HashMap::new(),
+            by_field: RefCell::default(),
             by_lower: HashMap::new(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::new(),

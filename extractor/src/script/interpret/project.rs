@@ -57,10 +57,14 @@ impl Machine<'_> {
     }
 
     fn star(&mut self, input: &Relation, output: &mut Relation) {
-        for (name, field) in input.fields.iter() {
-            if !output.fields.contains(name) {
-                let field = self.passed(field);
-                output.fields.set(Rc::clone(name), field);
+        if output.fields.is_empty() {
+            output.fields = input.fields.map(|field| self.passed(field));
+        } else {
+            for (name, field) in input.fields.iter() {
+                if !output.fields.contains(name) {
+                    let field = self.passed(field);
+                    output.fields.set(Rc::clone(name), field);
+                }
             }
         }
         for open in input.opens.values() {

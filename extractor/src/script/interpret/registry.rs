@@ -1,7 +1,7 @@
 //! The tables of the model: found by name or fields, made, changed. Indices keep every look-up
 //! short however many tables a script makes; entries that are out of date are told by the tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::Machine;
@@ -9,6 +9,32 @@ use crate::script::model::{Relation, Table};
 
 /// Marks tables of the section access: names there are a domain of their own.
 pub(super) const ACCESS_MARK: char = '\u{1}';
+
+/// Tables by the fields that they have, or had.
+#[derive(Debug, Default)]
+pub(super) struct FieldIndex {
+    tables: HashMap<Rc<str>, BTreeSet<Rc<str>>>,
+    /// Tables whose fields are not in it yet.
+    later: Vec<Rc<str>>,
+}
+
+impl FieldIndex {
+    fn add(&mut self, name: &Rc<str>, key: &Rc<str>) {
+        match self.tables.get_mut(name) {
+            Some(keys) => {
+                keys.insert(Rc::clone(key));
+            }
+            None => {
+                self.tables.insert(Rc::clone(name), BTreeSet::from([Rc::clone(key)]));
+            }
+        }
+    }
+
+    /// Tables that have a field of that name, or had it.
+    pub(super) fn tables(&self, name: &str) -> impl Iterator<Item = &Rc<str>> {
+        self.tables.get(name).into_iter().flatten()
+    }
+}
 
 impl Machine<'_> {
     /// A table of the section that is being loaded, or of the other one. Names are case-sensitive
@@ -129,10 +155,28 @@ impl Machine<'_> {
         key
     }
 
-    /// Puts a table into the model and all its fields into the indices.
+    /// Puts a table into the model; its fields come into the index when that is asked, as most
+    /// scripts never do and most tables of a long one are gone by then. What a branch makes is
+    /// there again after it, so its fields come in at once.
     pub(super) fn put_table(&mut self, key: &Rc<str>, table: Table) {
-        let names: Vec<Rc<str>> = table.relation.fields.names().cloned().collect();
-        self.put_changed(key, table, names.iter());
+        if self.forks == 0 {
+            self.by_field.get_mut().later.push(Rc::clone(key));
+            self.put_changed(key, table, [].iter());
+        } else {
+            let names: Vec<Rc<str>> = table.relation.fields.names().cloned().collect();
+            self.put_changed(key, table, names.iter());
+        }
+    }
+
+    /// Puts the fields of tables that wait for it into the index.
+    pub(super) fn index_fields(&self) {
+        let mut index = self.by_field.borrow_mut();
+        for key in std::mem::take(&mut index.later) {
+            let Some(table) = self.state.tables.get(&*key) else { continue };
+            for name in table.relation.fields.names() {
+                index.add(name, &key);
+            }
+        }
     }
 
     /// Puts a table back into the model, and the fields that are new in it into the indices.
@@ -147,15 +191,9 @@ impl Machine<'_> {
         {
             self.by_signature.entry(signature).or_default().push(Rc::clone(key));
         }
+        let index = self.by_field.get_mut();
         for name in fresh {
-            match self.by_field.get_mut(name) {
-                Some(keys) => {
-                    keys.insert(Rc::clone(key));
-                }
-                None => {
-                    self.by_field.insert(Rc::clone(name), BTreeSet::from([Rc::clone(key)]));
-                }
-            }
+            index.add(name, key);
         }
         if !table.relation.opens.is_empty() {
             self.open_tables.insert(Rc::clone(key));

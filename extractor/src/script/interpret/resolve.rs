@@ -183,11 +183,10 @@ impl Machine<'_> {
     /// Tables of the model that have a field of that name; those that may have it when none is
     /// known to.
     pub(super) fn tables_with(&self, field: &str) -> Vec<Rc<str>> {
-        let known: Vec<Rc<str>> = self
-            .by_field
-            .get(field)
-            .into_iter()
-            .flatten()
+        self.index_fields();
+        let index = self.by_field.borrow();
+        let known: Vec<Rc<str>> = index
+            .tables(field)
             .filter(|key| {
                 self.state
                     .tables

@@ -28,9 +28,14 @@ impl Machine<'_> {
     }
 
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
+        for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
+            self.say(format!("which field `{field}` is dropped is known only at reload"));
+        }
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
-            let named = dropped.iter().flat_map(|field| self.by_field.get(field)).flatten();
+            self.index_fields();
+            let index = self.by_field.get_mut();
+            let named = dropped.iter().flat_map(|field| index.tables(field));
             named.chain(&self.open_tables).cloned().collect()
         } else {
             tables.iter().filter_map(|table| self.table_key(table)).collect()
@@ -94,8 +99,15 @@ impl Machine<'_> {
     }
 
     pub(super) fn rename_fields(&mut self, pairs: &[Pair]) {
-        let names: BTreeMap<&str, &str> =
-            pairs.iter().map(|pair| (pair.from.as_str(), pair.to.as_str())).collect();
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for Pair { from, to } in pairs {
+            // Which column it is only the reload knows: it must not become one of that name.
+            if glob::is_unresolved(from) {
+                self.say(format!("which field `{from}` is renamed is known only at reload"));
+            } else {
+                names.insert(from, to);
+            }
+        }
         let keys: BTreeSet<Rc<str>> =
             names.keys().flat_map(|name| self.tables_with(name)).collect();
         for key in keys {

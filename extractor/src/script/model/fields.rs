@@ -1,7 +1,7 @@
 //! Fields of a table, with what flows into each.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use super::origin::{self, Origins};
@@ -67,7 +67,8 @@ impl Field {
 pub(crate) struct Fields {
     /// `None`: removed; such places are cleared out when they are many.
     list: Vec<Option<(Rc<str>, Field)>>,
-    index: HashMap<Rc<str>, usize>,
+    /// Shared by the copies of a field set until one of them gets another name.
+    index: Rc<HashMap<Rc<str>, usize>>,
     /// Sum of the names' hashes, kept up to date: equal sets have equal sums.
     sum: u64,
 }
@@ -110,13 +111,24 @@ impl Fields {
 
     /// Adds a field, or replaces the one of that name.
     pub(crate) fn set(&mut self, name: Rc<str>, field: Field) {
-        if let Some(old) = self.get_mut(&name) {
-            *old = field;
+        if Rc::strong_count(&self.index) > 1
+            && let Some(old) = self.get_mut(&name)
+        {
+            *old = field; // The index stays shared.
             return;
         }
-        self.sum = self.sum.wrapping_add(hash_of(&name));
-        self.index.insert(Rc::clone(&name), self.list.len());
-        self.list.push(Some((name, field)));
+        match Rc::make_mut(&mut self.index).entry(Rc::clone(&name)) {
+            Entry::Occupied(there) => {
+                if let Some(Some((_, old))) = self.list.get_mut(*there.get()) {
+                    *old = field;
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert(self.list.len());
+                self.sum = self.sum.wrapping_add(hash_of(&name));
+                self.list.push(Some((name, field)));
+            }
+        }
     }
 
     /// Adds a field, or what flows into it to the one of that name.
@@ -129,13 +141,16 @@ impl Fields {
 
     /// Removes a field.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Field> {
-        let at = self.index.remove(name)?;
+        if !self.contains(name) {
+            return None;
+        }
+        let at = Rc::make_mut(&mut self.index).remove(name)?;
         self.sum = self.sum.wrapping_sub(hash_of(name));
         let (_, field) = self.list.get_mut(at)?.take()?;
         if self.list.len() > 16 && self.list.len() > 2 * self.index.len() {
             self.list.retain(Option::is_some);
             let names = self.list.iter().flatten().map(|(name, _)| Rc::clone(name));
-            self.index = names.enumerate().map(|(at, name)| (name, at)).collect();
+            self.index = Rc::new(names.enumerate().map(|(at, name)| (name, at)).collect());
         }
         Some(field)
     }
@@ -146,7 +161,8 @@ impl Fields {
             return;
         }
         let before = self.remove(to);
-        let Some(at) = self.index.remove(from) else { return };
+        let index = Rc::make_mut(&mut self.index);
+        let Some(at) = index.remove(from) else { return };
         self.sum = self.sum.wrapping_sub(hash_of(from)).wrapping_add(hash_of(to));
         if let Some(Some((name, field))) = self.list.get_mut(at) {
             *name = Rc::clone(to);
@@ -154,7 +170,16 @@ impl Fields {
                 field.merge(&before);
             }
         }
-        self.index.insert(Rc::clone(to), at);
+        Rc::make_mut(&mut self.index).insert(Rc::clone(to), at);
+    }
+
+    /// The same names with other fields.
+    pub(crate) fn map(&self, mut to: impl FnMut(&Field) -> Field) -> Self {
+        let list = self
+            .list
+            .iter()
+            .map(|slot| slot.as_ref().map(|(name, field)| (Rc::clone(name), to(field))));
+        Self { list: list.collect(), index: Rc::clone(&self.index), sum: self.sum }
     }
 
     /// Rebuilds the list with other names; `None` drops a field, a name that is taken is merged.
@@ -168,8 +193,13 @@ impl Fields {
     }
 }
 
+/// Tells sets of names apart; those that it does not are compared name by name.
 fn hash_of(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
+    let mut hash = 0_u64;
+    for chunk in name.as_bytes().chunks(8) {
+        let mut word = [0; 8];
+        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+    hash ^ (hash >> 32)
 }

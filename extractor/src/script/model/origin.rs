@@ -1,6 +1,7 @@
 //! External sources and their columns, each held once and referred to by number.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::script::outcome::Source;
@@ -56,13 +57,14 @@ impl Sources {
     }
 
     pub(crate) fn column(&mut self, column: Column) -> ColumnId {
-        if let Some(&id) = self.column_ids.get(&column) {
-            return id;
+        match self.column_ids.entry(column) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let id = ColumnId(u32::try_from(self.columns.len()).unwrap_or(u32::MAX));
+                self.columns.push(free.key().clone());
+                *free.insert(id)
+            }
         }
-        let id = ColumnId(u32::try_from(self.columns.len()).unwrap_or(u32::MAX));
-        self.columns.push(column.clone());
-        self.column_ids.insert(column, id);
-        id
     }
 
     /// The origin of a value that is one column as it is.

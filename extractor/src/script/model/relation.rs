@@ -46,6 +46,9 @@ impl Through {
     }
 
     pub(crate) fn via(&mut self, via: &Via) -> Via {
+        if via.len() >= MAX_VIA {
+            return Rc::clone(via);
+        }
         if let Some((from, to)) = &self.last
             && (Rc::ptr_eq(from, via) || from == via)
         {
@@ -64,6 +67,9 @@ impl Through {
     }
 
     pub(crate) fn field(&mut self, field: &Field) -> Field {
+        if field.flows.iter().all(|flow| flow.via.len() >= MAX_VIA) {
+            return field.clone();
+        }
         Field {
             flows: Rc::new(field.flows.iter().map(|flow| self.flow(flow)).collect()),
             comment: field.comment.clone(),
@@ -200,15 +206,16 @@ impl Relation {
     /// Sources that the fields take values from.
     pub(crate) fn flowing_sources(&self, sources: &Sources) -> BTreeSet<SourceId> {
         let mut found: BTreeSet<SourceId> = self.opens.values().map(|open| open.source).collect();
-        for (_, field) in self.fields.iter() {
-            for flow in field.flows.iter() {
-                let columns = flow.origins.iter().filter_map(|&id| sources.column_of(id));
-                found.extend(columns.map(|column| column.source));
+        // Most fields of a table come from the same source as the one before.
+        let mut last = None;
+        let fields = self.fields.iter().map(|(_, field)| &field.flows);
+        for flow in fields.chain(&self.any).flat_map(|flows| flows.iter()) {
+            for column in flow.origins.iter().filter_map(|&id| sources.column_of(id)) {
+                if last != Some(column.source) {
+                    last = Some(column.source);
+                    found.insert(column.source);
+                }
             }
-        }
-        for flow in self.any.iter().flat_map(|flows| flows.iter()) {
-            let columns = flow.origins.iter().filter_map(|&id| sources.column_of(id));
-            found.extend(columns.map(|column| column.source));
         }
         found
     }

@@ -1,6 +1,7 @@
 //! Sources followed through files and apps to their ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::files::Files;
 use crate::script::outcome::{App, Field, Origin, Source, Table};
@@ -39,8 +40,8 @@ pub struct ChainTable {
 /// A column of a source that no analysed script makes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct End {
-    /// The source.
-    pub source: Source,
+    /// The source, shared by all columns that come from it.
+    pub source: Arc<Source>,
     /// Its column; `*` for all that are not named.
     pub column: String,
 }
@@ -54,6 +55,7 @@ pub(super) fn follow(apps: &[(String, App)], files: &Files) -> Chain {
         files,
         named: HashMap::new(),
         memo: HashMap::new(),
+        last: None,
         sources: HashMap::new(),
     };
     let mut chain = Chain { edges: edges(apps, files), apps: Vec::new() };
@@ -114,6 +116,8 @@ pub(super) struct Follower<'a> {
     /// Fields by name, of each table and store that was looked into.
     named: HashMap<Place, HashMap<&'a str, &'a Field>>,
     memo: HashMap<Node<'a>, BTreeSet<(&'a Source, &'a str)>>,
+    /// The source that was asked for last, and whether no script makes it.
+    last: Option<(&'a Source, bool)>,
     pub(super) sources: HashMap<&'a Source, BTreeSet<&'a Source>>,
 }
 
@@ -145,18 +149,20 @@ impl<'a> Follower<'a> {
         for ends in fields.values() {
             sources.extend(ends.iter().map(|(source, _)| *source));
         }
+        let mut shared: Option<Arc<Source>> = None;
+        let mut share = |source: &Source| match &shared {
+            Some(last) if **last == *source => Arc::clone(last),
+            _ => Arc::clone(shared.insert(Arc::new(source.clone()))),
+        };
+        let mut end = |(source, column): (&Source, &str)| End {
+            source: share(source),
+            column: column.to_owned(),
+        };
         let fields = order
             .into_iter()
             .map(|name| {
                 let ends = fields.remove(name).unwrap_or_default();
-                let ends = ends
-                    .into_iter()
-                    .map(|(source, column)| End {
-                        source: source.clone(),
-                        column: column.to_owned(),
-                    })
-                    .collect();
-                (name.to_owned(), ends)
+                (name.to_owned(), ends.into_iter().map(&mut end).collect())
             })
             .collect();
         ChainTable {
@@ -195,6 +201,9 @@ impl<'a> Follower<'a> {
 
     /// Columns at the far ends that flow into a column.
     fn ends(&mut self, start: Node<'a>) -> BTreeSet<(&'a Source, &'a str)> {
+        if self.is_end(start.0) {
+            return BTreeSet::from([(start.0, start.2)]);
+        }
         if let Some(known) = self.memo.get(&start) {
             return known.clone();
         }
@@ -226,6 +235,23 @@ impl<'a> Follower<'a> {
         }
         self.memo.insert(start, ends.clone());
         ends
+    }
+
+    /// Whether no script makes a source, whatever the column. Asked for most of the columns there
+    /// are, so the answer for the last source is kept.
+    fn is_end(&mut self, source: &'a Source) -> bool {
+        if let Some((last, is_end)) = self.last
+            && std::ptr::eq(last, source)
+        {
+            return is_end;
+        }
+        let is_end = match source {
+            Source::File { normalised, .. } => self.files.stores(normalised).is_empty(),
+            Source::App { id } => self.files.app_index(id).is_none(),
+            Source::Table { .. } | Source::Connection { .. } => true,
+        };
+        self.last = Some((source, is_end));
+        is_end
     }
 
     /// Columns one step nearer to the ends; `None` for an end, none when the script makes the

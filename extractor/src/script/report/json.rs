@@ -1,13 +1,16 @@
-//! The report as JSON, in the shape that the command documents. One table is a value at a time: as a
-//! whole tree the report of a long script would take a gigabyte.
+//! The report as JSON, in the shape that the command documents. It is written from the report as it
+//! is: as a tree of values the report of a long script would take a gigabyte, and most of the time.
+//! Names of one object are in the order of the alphabet, each once.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{Chain, End, Report};
-use crate::script::outcome::{App, Field, Source, SourceUse};
+use super::{Chain, ChainTable, Edge, End, Report};
+use crate::script::outcome::{App, Diagnostic, Field, Source, SourceUse};
 
 impl Report {
     /// `{"apps": {name: {"tables", "stores", "diagnostics"}}, "chain": {"edges", "apps"}}`.
@@ -31,30 +34,107 @@ struct ReportJson<'a> {
 
 #[derive(Serialize)]
 struct AppJson<'a> {
-    diagnostics: Vec<Value>,
-    stores: Tables<'a>,
-    tables: Tables<'a>,
+    diagnostics: Vec<DiagnosticJson<'a>>,
+    stores: BTreeMap<&'a str, Entry<'a>>,
+    tables: BTreeMap<&'a str, Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct DiagnosticJson<'a> {
+    column: u32,
+    line: u32,
+    message: &'a str,
 }
 
 #[derive(Serialize)]
 struct ChainJson<'a> {
     apps: BTreeMap<&'a str, ChainAppJson<'a>>,
-    edges: Vec<Value>,
+    edges: Vec<EdgeJson<'a>>,
 }
 
 #[derive(Serialize)]
 struct ChainAppJson<'a> {
-    tables: Tables<'a>,
+    tables: BTreeMap<&'a str, ChainEntry<'a>>,
 }
 
-type Tables<'a> = BTreeMap<&'a str, Later<'a>>;
+#[derive(Serialize)]
+struct EdgeJson<'a> {
+    from: &'a str,
+    to: &'a str,
+    via: &'a str,
+}
 
-/// A value that is made when it is written.
-struct Later<'a>(Box<dyn Fn() -> Value + 'a>);
+/// A table: what is in it is made when it is written.
+#[derive(Serialize)]
+struct TableJson<'a, O: Serialize> {
+    fields: BTreeMap<&'a str, O>,
+    sources: Vec<SourceJson<'a>>,
+}
 
-impl Serialize for Later<'_> {
+#[derive(Serialize, PartialEq, Eq, Hash)]
+#[serde(untagged)]
+enum SourceJson<'a> {
+    Table { connection: Option<&'a str>, kind: &'static str, name: Cow<'a, str> },
+    File { kind: &'static str, path: &'a str },
+    App { id: &'a str, kind: &'static str },
+}
+
+#[derive(Serialize, PartialEq, Eq, Hash)]
+struct OriginJson<'a> {
+    column: &'a str,
+    source: Cow<'a, str>,
+}
+
+/// A table or store of an app.
+struct Entry<'a> {
+    app: &'a App,
+    sources: &'a [SourceUse],
+    fields: &'a [Field],
+}
+
+impl Serialize for Entry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0().serialize(serializer)
+        let sources = self.sources.iter().filter_map(|used| self.app.sources.get(used.source));
+        let fields =
+            self.fields.iter().map(|field| (field.name.as_str(), Origins(self.app, field)));
+        let sources = unique(sources.map(SourceJson::of));
+        TableJson { fields: fields.collect(), sources }.serialize(serializer)
+    }
+}
+
+/// Origins of a field.
+struct Origins<'a>(&'a App, &'a Field);
+
+impl Serialize for Origins<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let origins = self.1.flows.iter().flat_map(|flow| &flow.origins);
+        let origins = origins.filter_map(|origin| {
+            let source = name(self.0.sources.get(origin.source)?);
+            Some(OriginJson { column: &origin.column, source })
+        });
+        unique(origins).serialize(serializer)
+    }
+}
+
+/// A table with its far ends.
+struct ChainEntry<'a>(&'a ChainTable);
+
+impl Serialize for ChainEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.fields.iter().map(|(name, ends)| (name.as_str(), Ends(ends)));
+        let sources = unique(self.0.sources.iter().map(SourceJson::of));
+        TableJson { fields: fields.collect(), sources }.serialize(serializer)
+    }
+}
+
+/// Far ends of a field.
+struct Ends<'a>(&'a [End]);
+
+impl Serialize for Ends<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ends = self.0.iter();
+        let ends = ends.map(|end| OriginJson { column: &end.column, source: name(&end.source) });
+        unique(ends).serialize(serializer)
     }
 }
 
@@ -67,95 +147,73 @@ impl<'a> ReportJson<'a> {
 
 impl<'a> AppJson<'a> {
     fn of(app: &'a App) -> Self {
-        let later = |sources: &'a [SourceUse], fields: &'a [Field]| {
-            Later(Box::new(move || entry(app, sources, fields)))
-        };
-        let tables = app.tables.iter();
-        let stores = app.stores.iter();
-        let diagnostics = app
-            .diagnostics
+        let stores = app
+            .stores
             .iter()
-            .map(|each| json!({"line": each.line, "column": each.column, "message": each.message}));
+            .map(|it| (it.path.as_str(), Entry { app, sources: &it.sources, fields: &it.fields }));
+        let tables = app
+            .tables
+            .iter()
+            .map(|it| (it.name.as_str(), Entry { app, sources: &it.sources, fields: &it.fields }));
         Self {
-            diagnostics: diagnostics.collect(),
-            stores: stores.map(|it| (it.path.as_str(), later(&it.sources, &it.fields))).collect(),
-            tables: tables.map(|it| (it.name.as_str(), later(&it.sources, &it.fields))).collect(),
+            diagnostics: app.diagnostics.iter().map(DiagnosticJson::of).collect(),
+            stores: stores.collect(),
+            tables: tables.collect(),
         }
+    }
+}
+
+impl<'a> DiagnosticJson<'a> {
+    fn of(it: &'a Diagnostic) -> Self {
+        Self { column: it.column, line: it.line, message: &it.message }
     }
 }
 
 impl<'a> ChainJson<'a> {
     fn of(chain: &'a Chain) -> Self {
-        let edges = chain.edges.iter();
         let apps = chain.apps.iter().map(|(name, tables)| {
-            let tables = tables.iter().map(|table| {
-                let later = move || {
-                    let fields = table.fields.iter();
-                    let fields = fields.map(|(name, ends)| (name.clone(), ends_json(ends)));
-                    table_json(unique(table.sources.iter().map(source_json)), fields.collect())
-                };
-                (table.name.as_str(), Later(Box::new(later)))
-            });
+            let tables = tables.iter().map(|table| (table.name.as_str(), ChainEntry(table)));
             (name.as_str(), ChainAppJson { tables: tables.collect() })
         });
-        Self {
-            apps: apps.collect(),
-            edges: edges
-                .map(|edge| json!({"from": edge.from, "to": edge.to, "via": edge.via}))
-                .collect(),
+        let edges = chain.edges.iter().map(|Edge { from, to, via }| EdgeJson { from, to, via });
+        Self { apps: apps.collect(), edges: edges.collect() }
+    }
+}
+
+impl<'a> SourceJson<'a> {
+    fn of(source: &'a Source) -> Self {
+        match source {
+            Source::Table { connection, .. } => {
+                Self::Table { connection: connection.as_deref(), kind: "table", name: name(source) }
+            }
+            // A connection without tables stands for all that it gives.
+            Source::Connection { connection, .. } => {
+                Self::Table { connection: Some(connection), kind: "table", name: name(source) }
+            }
+            Source::File { path, .. } => Self::File { kind: "file", path },
+            Source::App { id } => Self::App { id, kind: "app" },
         }
     }
 }
 
-fn entry(app: &App, sources: &[SourceUse], fields: &[Field]) -> Value {
-    let sources = sources.iter().filter_map(|used| app.sources.get(used.source)).map(source_json);
-    let fields: Map<String, Value> = fields
-        .iter()
-        .map(|field| {
-            let origins = field.flows.iter().flat_map(|flow| &flow.origins);
-            let origins = origins.filter_map(|origin| {
-                let source = app.sources.get(origin.source)?;
-                Some(json!({"source": source.name(), "column": origin.column}))
-            });
-            (field.name.clone(), unique(origins))
-        })
-        .collect();
-    table_json(unique(sources), fields)
-}
-
-fn table_json(sources: Value, fields: Map<String, Value>) -> Value {
-    object([("sources", sources), ("fields", Value::Object(fields))])
-}
-
-/// An object of parts that are moved into it: `json!` copies what it is given, at every level.
-fn object<const N: usize>(parts: [(&str, Value); N]) -> Value {
-    Value::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
-}
-
-fn ends_json(ends: &[End]) -> Value {
-    unique(ends.iter().map(|end| json!({"source": end.source.name(), "column": end.column})))
-}
-
-fn source_json(source: &Source) -> Value {
+/// [`Source::name`], copied only where it is put together.
+fn name(source: &Source) -> Cow<'_, str> {
     match source {
-        Source::Table { connection, .. } => {
-            json!({"kind": "table", "connection": connection, "name": source.name()})
-        }
-        // A connection without tables stands for all that it gives.
-        Source::Connection { connection, .. } => {
-            json!({"kind": "table", "connection": connection, "name": connection})
-        }
-        Source::File { path, .. } => json!({"kind": "file", "path": path}),
-        Source::App { id } => json!({"kind": "app", "id": id}),
+        Source::Table { .. } => source.name().into(),
+        Source::File { path, .. } => path.into(),
+        Source::App { id } => id.into(),
+        Source::Connection { connection, .. } => connection.into(),
     }
 }
 
 /// Each value once, in order.
-fn unique(values: impl Iterator<Item = Value>) -> Value {
-    let mut values: Vec<Value> = values.collect();
+fn unique<T: Eq + Hash>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
     if values.len() > 1 {
-        let mut seen = std::collections::HashSet::new();
-        values.retain(|value| seen.insert(value.to_string()));
+        let mut seen = HashSet::new();
+        let fresh: Vec<bool> = values.iter().map(|value| seen.insert(value)).collect();
+        let mut fresh = fresh.into_iter();
+        values.retain(|_| fresh.next().unwrap_or(true));
     }
-    Value::Array(values)
+    values
 }
