@@ -300,9 +300,11 @@ impl RunContext<'_> {
             if let Outcome::Stop(error) = outcome {
                 return Err(error);
             }
-            let works = outage.note(&outcome, Instant::now());
+            let ended_by = outage.note(&outcome, Instant::now());
             count(&mut clock.report, entry, outcome);
-            works?;
+            if let Some(error) = ended_by {
+                return Err(error);
+            }
             progress.step(&clock.report);
             self.metrics.progress(&clock.report);
         }

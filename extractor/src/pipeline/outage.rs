@@ -20,15 +20,15 @@ impl Outage {
         Self { apps: at_a_time, patience: settings.run.outage_timeout, failed: 0, since: None }
     }
 
-    /// Notes what became of an app; an error when the run should be given up.
-    pub(super) fn note(&mut self, outcome: &Outcome, now: Instant) -> Result<(), Error> {
+    /// Notes what became of an app; the error with which to give the run up, if so.
+    pub(super) fn note(&mut self, outcome: &Outcome, now: Instant) -> Option<Error> {
         match outcome {
             Outcome::Failed { reason, is_passing: true } => {
                 self.failed += 1;
                 let time = now.duration_since(*self.since.get_or_insert(now));
                 if self.failed > self.apps && time >= self.patience {
                     let (apps, reason) = (self.failed, reason.clone());
-                    return Err(Error::Outage { apps, seconds: time.as_secs(), reason });
+                    return Some(Error::Outage { apps, seconds: time.as_secs(), reason });
                 }
             }
             // These say nothing: the site was not asked.
@@ -38,7 +38,7 @@ impl Outage {
                 self.since = None;
             }
         }
-        Ok(())
+        None
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         let begun = Instant::now();
         let mut given_up = false;
         for (outcome, seconds) in outcomes.iter().zip(0..) {
-            given_up |= outage.note(outcome, begun + Duration::from_secs(seconds)).is_err();
+            given_up |= outage.note(outcome, begun + Duration::from_secs(seconds)).is_some();
         }
         assert_eq!(given_up, expected);
     }
