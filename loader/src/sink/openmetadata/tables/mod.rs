@@ -87,11 +87,20 @@ pub(super) enum Resolution {
     NotFound(String),
 }
 
+impl Resolution {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Found(table) => table.columns.len(),
+            Self::NotFound(_) => 0,
+        }
+    }
+}
+
 /// Tables looked for.
 #[derive(Debug)]
 pub(super) struct Tables {
     settings: TableSettings,
-    known: Mutex<HashMap<DatabaseTable, (Resolution, Instant)>>,
+    known: Mutex<Known>,
     services: tokio::sync::Mutex<Option<(Arc<Vec<DatabaseService>>, Instant)>>,
 }
 
@@ -101,10 +110,47 @@ const FOUND_FOR: Duration = Duration::from_secs(600);
 const MISSING_FOR: Duration = Duration::from_secs(120);
 /// Most tables remembered; emptied when full.
 const MAX_KNOWN: usize = 20_000;
+/// Most columns of them, some 300 bytes each: a warehouse has tables with hundreds.
+const MAX_COLUMNS: usize = 100_000;
 /// Most hits of a search that are looked at.
 const MAX_HITS: usize = 100;
 /// Similar names in a message.
 const MAX_SIMILAR: usize = 5;
+
+/// What was found of each table.
+#[derive(Debug, Default)]
+struct Known {
+    tables: HashMap<DatabaseTable, (Resolution, Instant)>,
+    /// Of all of them.
+    columns: usize,
+}
+
+impl Known {
+    fn get(&self, node: &DatabaseTable) -> Option<&Resolution> {
+        let (resolution, since) = self.tables.get(node)?;
+        let limit = match resolution {
+            Resolution::Found(_) => FOUND_FOR,
+            Resolution::NotFound(_) => MISSING_FOR,
+        };
+        (since.elapsed() < limit).then_some(resolution)
+    }
+
+    fn insert(&mut self, node: DatabaseTable, resolution: Resolution) {
+        self.remove(&node);
+        let columns = resolution.columns();
+        if self.tables.len() >= MAX_KNOWN || self.columns + columns > MAX_COLUMNS {
+            *self = Self::default();
+        }
+        self.columns += columns;
+        self.tables.insert(node, (resolution, Instant::now()));
+    }
+
+    fn remove(&mut self, node: &DatabaseTable) {
+        if let Some((resolution, _)) = self.tables.remove(node) {
+            self.columns -= resolution.columns();
+        }
+    }
+}
 
 impl Tables {
     pub(super) fn new(settings: TableSettings) -> Self {
@@ -113,7 +159,7 @@ impl Tables {
 
     /// Forgets what was found.
     pub(super) fn forget(&self) {
-        lock(&self.known).clear();
+        *lock(&self.known) = Known::default();
     }
 
     /// Forgets one table, because it turned out to be gone.
@@ -127,21 +173,11 @@ impl Tables {
         core: &Core,
         node: &DatabaseTable,
     ) -> Result<Resolution, Failure> {
-        if let Some((resolution, since)) = lock(&self.known).get(node) {
-            let limit = match resolution {
-                Resolution::Found(_) => FOUND_FOR,
-                Resolution::NotFound(_) => MISSING_FOR,
-            };
-            if since.elapsed() < limit {
-                return Ok(resolution.clone());
-            }
+        if let Some(resolution) = lock(&self.known).get(node) {
+            return Ok(resolution.clone());
         }
         let resolution = self.look(core, node).await?;
-        let mut known = lock(&self.known);
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(node.clone(), (resolution.clone(), Instant::now()));
+        lock(&self.known).insert(node.clone(), resolution.clone());
         Ok(resolution)
     }
 
@@ -345,6 +381,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_by_its_columns() {
+        let node = |name: &str| DatabaseTable { table: name.to_owned(), ..Default::default() };
+        let wide = || {
+            let columns = (0..MAX_COLUMNS / 2).map(|number| (number.to_string(), String::new()));
+            let table = Table { columns: columns.collect(), ..Table::default() };
+            Resolution::Found(Arc::new(table))
+        };
+        let mut known = Known::default();
+        known.insert(node("a"), wide());
+        known.insert(node("a"), wide());
+        known.insert(node("b"), wide());
+        assert!(known.get(&node("a")).is_some() && known.get(&node("b")).is_some());
+        known.remove(&node("a"));
+        known.insert(node("c"), wide());
+        assert!(known.get(&node("b")).is_some(), "there was room");
+        known.insert(node("d"), wide());
+        assert!(known.get(&node("b")).is_none() && known.get(&node("d")).is_some());
+        assert_eq!(known.columns, MAX_COLUMNS / 2);
+    }
 
     #[test]
     fn columns_are_found_in_any_case_unless_that_is_ambiguous() {
