@@ -254,13 +254,13 @@ impl Source {
             Arc::clone(&control),
             sender,
             config.stop_at_end,
-            config.start.clone(),
         );
+        let start = config.start.clone();
         let (end, ended) = oneshot::channel::<()>();
         std::thread::Builder::new()
             .name("kafka-reader".to_owned())
             .spawn(move || {
-                reader.run();
+                reader.run(&start);
                 // Dropping it says that the consumer is closed, if this was its last owner.
                 drop(end);
             })

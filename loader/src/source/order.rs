@@ -5,17 +5,10 @@
 //! records say nothing: an edge may be a year older than the latest version of its table.) Once at the
 //! end of the topics, records are read in the order they were written, which is the extractor's: app
 //! by app, so that apps become visible one after the other however far the loader is behind.
-//!
-//! A partition that is fetched has a batch of records in memory before anybody asks for it, so partitions
-//! that are behind are fetched a few at a time, in the order in which they are read.
 
 use schemas::Topic;
 
 use super::TopicPartition;
-
-/// Partitions with a backlog that are fetched at a time. Each holds some hundreds of KiB, or one batch of
-/// its producer when that is larger; with four topics of 48 partitions all of them would hold hundreds of MiB.
-const FETCHED: usize = 16;
 
 /// A partition that could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,70 +107,9 @@ pub fn next(candidates: &[Candidate], closed: Closed) -> Option<usize> {
         .map(|(_, index)| index)
 }
 
-/// Indices of the partitions to fetch from now on, of those that are not `fetched` yet. `has_backlog` says
-/// which hold records as far as is known: the others cost nothing.
-#[must_use]
-pub fn to_fetch(
-    candidates: &[Candidate],
-    closed: Closed,
-    fetched: impl Fn(usize) -> bool,
-    has_backlog: impl Fn(usize) -> bool,
-) -> Vec<usize> {
-    // What is stuck holds up no others.
-    let busy = |(index, candidate): &(usize, &Candidate)| {
-        let counts = candidate.behind && !candidate.stalled && !closed.contains(candidate.at.topic);
-        counts && fetched(*index) && has_backlog(*index)
-    };
-    let mut room = FETCHED.saturating_sub(candidates.iter().enumerate().filter(busy).count());
-    let mut waiting: Vec<_> =
-        candidates.iter().enumerate().filter(|(index, _)| !fetched(*index)).collect();
-    waiting.sort_by_key(|(_, candidate)| {
-        (rank(candidate.at.topic), candidate.at.partition, candidate.at.topic)
-    });
-    waiting.retain(|(index, candidate)| {
-        if !candidate.behind || !has_backlog(*index) {
-            return true;
-        }
-        let is_next = room > 0 && !closed.contains(candidate.at.topic);
-        room -= usize::from(is_next);
-        is_next
-    });
-    waiting.into_iter().map(|(index, _)| index).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn backlogs_are_fetched_a_few_at_a_time_in_the_order_of_reading() {
-        let topics = [Topic::Lineage, Topic::Charts];
-        let mut all: Vec<Candidate> = topics
-            .into_iter()
-            .flat_map(|topic| {
-                (0..20).map(move |partition| Candidate {
-                    at: TopicPartition { topic, partition },
-                    ..self::partition(topic, true, None)
-                })
-            })
-            .collect();
-        let open = Closed::default();
-        // Charts are number 20 and up; the last partition of lineage holds nothing.
-        let has_backlog = |index: usize| index != 19;
-        let first = to_fetch(&all, open, |_| false, has_backlog);
-        let mut expected: Vec<usize> = (20..36).collect();
-        expected.push(19);
-        assert_eq!(first, expected);
-        assert!(to_fetch(&all, open, |index| first.contains(&index), has_backlog).is_empty());
-        // One is read to its end, one is stuck, one topic is closed.
-        all[20].behind = false;
-        all[21].stalled = true;
-        let next = to_fetch(&all, open, |index| first.contains(&index), has_backlog);
-        assert_eq!(next, [36, 37]);
-        let closed = open.and(Topic::Charts);
-        let next = to_fetch(&all, closed, |index| first.contains(&index), has_backlog);
-        assert_eq!(next, (0..16).collect::<Vec<_>>());
-    }
 
     fn partition(topic: Topic, behind: bool, head: Option<i64>) -> Candidate {
         Candidate { at: TopicPartition { topic, partition: 0 }, behind, stalled: false, head }

@@ -1,7 +1,7 @@
 //! The consumer's thread: polls for the group's sake, hands records over as far as the budget goes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +21,6 @@ use super::{
     Control, Event, Failure, Record, Start, TopicPartition,
     context::{Change, Context, Queue},
     order::{self, Candidate},
-    seek,
 };
 
 /// How long one poll waits when there is nothing to do. Records come through queues of their own, so
@@ -43,7 +42,6 @@ pub(super) struct Reader {
     control: Arc<Control>,
     events: mpsc::Sender<Event>,
     stop_at_end: bool,
-    start: Start,
     partitions: Vec<Partition>,
     /// When an error was logged last.
     logged: HashMap<i32, Instant>,
@@ -58,10 +56,6 @@ struct Partition {
     end: Option<i64>,
     behind: bool,
     empty_since: Instant,
-    /// Whether its records are fetched; see [`order::to_fetch`].
-    fetched: bool,
-    /// Whether there are records to read, as far as is known.
-    has_backlog: bool,
 }
 
 /// The pipeline is gone.
@@ -74,7 +68,6 @@ impl Reader {
         control: Arc<Control>,
         events: mpsc::Sender<Event>,
         stop_at_end: bool,
-        start: Start,
     ) -> Self {
         Self {
             consumer,
@@ -82,17 +75,16 @@ impl Reader {
             control,
             events,
             stop_at_end,
-            start,
             partitions: Vec::new(),
             logged: HashMap::new(),
         }
     }
 
     /// Runs until the pipeline is gone.
-    pub(super) fn run(mut self) {
-        let mut alive = match self.start.clone() {
+    pub(super) fn run(mut self, start: &Start) {
+        let mut alive = match start {
             Start::Group => Ok(()),
-            Start::At(offsets) => self.assign(&offsets),
+            Start::At(offsets) => self.assign(offsets),
         };
         while alive.is_ok() && !self.control.is_closing() {
             alive = self.turn();
@@ -125,7 +117,10 @@ impl Reader {
     }
 
     /// Assigns partitions without a group.
-    fn assign(&mut self, offsets: &BTreeMap<TopicPartition, i64>) -> Result<(), Gone> {
+    fn assign(
+        &mut self,
+        offsets: &std::collections::BTreeMap<TopicPartition, i64>,
+    ) -> Result<(), Gone> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         let added: Result<Vec<()>, KafkaError> = offsets
             .iter()
@@ -143,31 +138,19 @@ impl Reader {
 
     fn on_assigned(&mut self, queues: Vec<Queue>) -> Result<(), Gone> {
         let places: Vec<TopicPartition> = queues.iter().map(|(at, _)| *at).collect();
-        // Nothing is fetched before it is clear what comes first.
-        let is_held = self.list(&places).and_then(|list| self.consumer.pause(&list));
-        if let Err(error) = &is_held {
-            warn!(%error, "cannot fetch partitions one after the other; more memory is used");
-        }
         let ends = self.ends(&places).unwrap_or_else(|error| {
             debug!(%error, "could not ask for the ends");
             HashMap::new()
         });
-        let begins = self.begins(&places);
         self.partitions = queues
             .into_iter()
-            .map(|(at, queue)| {
-                let end = ends.get(&at).copied();
-                let begin = begins.get(&at).copied().unwrap_or_default();
-                Partition {
-                    at,
-                    queue,
-                    head: None,
-                    end,
-                    behind: true,
-                    empty_since: Instant::now(),
-                    fetched: is_held.is_err(),
-                    has_backlog: end.is_none_or(|end| begin < end),
-                }
+            .map(|(at, queue)| Partition {
+                at,
+                queue,
+                head: None,
+                end: ends.get(&at).copied(),
+                behind: true,
+                empty_since: Instant::now(),
             })
             .collect();
         info!(partitions = self.partitions.len(), "partitions assigned");
@@ -198,67 +181,11 @@ impl Reader {
         Ok(ends.collect())
     }
 
-    /// Where partitions are read from, as far as that can be asked: the others at their beginning.
-    fn begins(&self, all: &[TopicPartition]) -> BTreeMap<TopicPartition, i64> {
-        if let Start::At(begins) = &self.start {
-            return begins.clone();
-        }
-        let committed = self.list(all).and_then(|list| self.consumer.committed_offsets(list, ENDS));
-        match committed {
-            Ok(list) => seek::offsets(&self.names, &list),
-            Err(error) => {
-                debug!(%error, "could not ask for committed offsets");
-                BTreeMap::new()
-            }
-        }
-    }
-
-    /// Lets records flow of the partitions whose turn has come.
-    fn fetch(&mut self) {
-        if self.partitions.iter().all(|partition| partition.fetched) {
-            return;
-        }
-        let candidates: Vec<_> = self.partitions.iter().map(Partition::candidate).collect();
-        let of = |index: usize| self.partitions.get(index);
-        let due = order::to_fetch(
-            &candidates,
-            self.control.closed(),
-            |index| of(index).is_some_and(|partition| partition.fetched),
-            |index| of(index).is_some_and(|partition| partition.has_backlog),
-        );
-        if due.is_empty() {
-            return;
-        }
-        let due_at: Vec<_> = due.iter().filter_map(|index| Some(of(*index)?.at)).collect();
-        match self.list(&due_at).and_then(|list| self.consumer.resume(&list)) {
-            Ok(()) => {
-                for index in due {
-                    if let Some(partition) = self.partitions.get_mut(index) {
-                        partition.fetched = true;
-                        partition.empty_since = Instant::now();
-                    }
-                }
-            }
-            // Tried again at the next turn.
-            Err(error) => debug!(%error, "could not resume partitions"),
-        }
-    }
-
-    fn list(&self, partitions: &[TopicPartition]) -> Result<TopicPartitionList, KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for at in partitions {
-            let name = self.names.name(at.topic);
-            list.add_partition_offset(&name, at.partition, Offset::Invalid)?;
-        }
-        Ok(list)
-    }
-
     /// Hands over what the budget allows; returns how much.
     fn hand_over(&mut self) -> Result<usize, Gone> {
         if self.control.is_stopping() {
             return Ok(0);
         }
-        self.fetch();
         for index in 0..self.partitions.len() {
             self.refill(index)?;
         }
@@ -380,7 +307,7 @@ impl Partition {
         Candidate {
             at: self.at,
             behind: self.behind,
-            stalled: self.fetched && self.head.is_none() && self.empty_since.elapsed() > STALL,
+            stalled: self.head.is_none() && self.empty_since.elapsed() > STALL,
             head: self.head.as_ref().map(|head| head.timestamp.unwrap_or(0)),
         }
     }

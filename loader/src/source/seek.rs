@@ -253,11 +253,7 @@ fn list(
     Ok(list)
 }
 
-/// The offsets of a list; partitions without are left out.
-pub(super) fn offsets(
-    names: &TopicNames,
-    list: &TopicPartitionList,
-) -> BTreeMap<TopicPartition, i64> {
+fn offsets(names: &TopicNames, list: &TopicPartitionList) -> BTreeMap<TopicPartition, i64> {
     offsets_with_notes(names, list).into_iter().map(|(at, (offset, _))| (at, offset)).collect()
 }
 
