@@ -1,6 +1,7 @@
 //! Random scripts whose lineage is known because it is made together with them. Nothing here uses
 //! the engine.
 
+mod control;
 mod load;
 pub(crate) mod model;
 mod more;

@@ -2,12 +2,14 @@
 
 mod address;
 mod call;
+mod headers;
 mod json;
+mod trouble;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _},
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -15,12 +17,8 @@ use std::{
 
 use reqwest::{
     Method,
-    header::{
-        AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
-        RETRY_AFTER,
-    },
+    header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER},
 };
-use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument;
 
@@ -97,7 +95,7 @@ impl Client {
         Ok(Self {
             http: tls::client(settings).await?,
             base,
-            headers: headers(settings)?,
+            headers: headers::of(settings)?,
             settings: settings.clone(),
             limiter: Limiter::new(settings.max_concurrency),
             stop,
@@ -377,71 +375,6 @@ impl Client {
         let headers = self.headers.values().map(HeaderValue::len).sum();
         address::of_call(&self.base, call, headers)
     }
-
-    /// Notes trouble, with one log line each time that it changes.
-    fn troubled(&self, trouble: Trouble, cause: Option<String>) -> Result<(), Failure> {
-        let cause = cause.unwrap_or_default();
-        let is_over = self.settings.patience.is_some_and(|patience| self.made.elapsed() > patience);
-        if is_over && !self.is_connected() {
-            let cause = if cause.is_empty() { trouble.as_str() } else { &cause };
-            return Err(address::not_reached(&self.base, cause).into());
-        }
-        let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = state.map_or_else(Instant::now, |(_, since)| since);
-        if state.is_none_or(|(known, _)| known != trouble) {
-            tracing::warn!(
-                server = self.base,
-                cause,
-                "OpenMetadata {}; waiting until it answers again",
-                trouble.as_str()
-            );
-        }
-        *state = Some((trouble, since));
-        Ok(())
-    }
-
-    /// What the server suffers from at the moment.
-    pub(super) fn trouble(&self) -> Option<crate::sink::Trouble> {
-        let state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        state.map(|(trouble, since)| crate::sink::Trouble {
-            what: trouble.as_str(),
-            seconds: since.elapsed().as_secs(),
-        })
-    }
-
-    fn recovered(&self) {
-        let mut state = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, since)) = state.take() {
-            tracing::info!(
-                waited_seconds = since.elapsed().as_secs(),
-                "OpenMetadata answers again"
-            );
-        }
-    }
-}
-
-/// Headers of every request.
-fn headers(settings: &ServerSettings) -> Result<HeaderMap, Fatal> {
-    let mistake = |message| Fatal { message, exit_code: 2 };
-    let mut headers = HeaderMap::new();
-    for (name, value) in &settings.extra_headers {
-        let bad = || {
-            let key = "workflowConfig.openMetadataServerConfig.extraHeaders";
-            mistake(format!("`{key}.{name}` cannot be sent as a header"))
-        };
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| bad())?;
-        value.set_sensitive(true);
-        headers.insert(key, value);
-    }
-    if let Some(token) = &settings.token {
-        let text = format!("Bearer {}", token.expose_secret().trim());
-        let mut value = HeaderValue::from_str(&text)
-            .map_err(|_| mistake(format!("`{}` has characters that no token has", address::JWT)))?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    Ok(headers)
 }
 
 /// A number in 0…1 for jitter, from the seed of the standard library's hash maps.
