@@ -19,9 +19,11 @@ pub mod hash;
 pub mod headers;
 pub mod json;
 pub mod key;
+mod last_words;
 pub mod oidc;
 pub mod registry;
 mod topic;
 
 pub use event::Event;
+pub use last_words::LastWords;
 pub use topic::{Topic, TopicNames, partition_for};

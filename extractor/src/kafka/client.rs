@@ -1,9 +1,6 @@
 //! librdkafka's clients: properties, and the last words of a client that failed.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rdkafka::{
     ClientConfig,
@@ -15,6 +12,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use schemas::{
+    LastWords,
     config::{Kafka, client_properties},
     oidc::Tokens,
 };
@@ -34,10 +32,10 @@ pub(super) fn client_config(kafka: &Kafka, ours: &[(&str, &str)]) -> ClientConfi
 pub(super) fn consumer(
     kafka: &Kafka,
     ours: &[(&str, &str)],
-) -> Result<BaseConsumer<LastWords>, Error> {
-    let context = LastWords { last: Mutex::default(), tokens: kafka.tokens.clone() };
-    let consumer: BaseConsumer<LastWords> =
-        client_config(kafka, ours).create_with_context(context).map_err(Error::client)?;
+) -> Result<BaseConsumer<ClientLog>, Error> {
+    let consumer: BaseConsumer<ClientLog> = client_config(kafka, ours)
+        .create_with_context(ClientLog::new(kafka))
+        .map_err(Error::client)?;
     if kafka.tokens.is_some() {
         // Delivers the request for the first token: no question to the brokers does that.
         drop(consumer.poll(Duration::ZERO));
@@ -58,7 +56,7 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// [`Error::Unreachable`] with the cause in librdkafka's words.
 pub(super) fn metadata(
     kafka: &Kafka,
-    consumer: &BaseConsumer<LastWords>,
+    consumer: &BaseConsumer<ClientLog>,
     topic: Option<&str>,
     limit: Duration,
 ) -> Result<Metadata, Error> {
@@ -72,7 +70,7 @@ pub(super) fn metadata(
         };
         // Nothing is assigned: this delivers what the client reports, and waits where errors come at once.
         while consumer.poll(ATTEMPT / 10).is_some() {}
-        let refused = consumer.context().is_refusal() && started.elapsed() >= REFUSED;
+        let refused = consumer.context().words.is_refusal() && started.elapsed() >= REFUSED;
         if refused || started.elapsed() >= limit {
             return Err(Error::unreachable(kafka, &consumer.context().reason())(source));
         }
@@ -80,37 +78,26 @@ pub(super) fn metadata(
     }
 }
 
-/// Keeps the last error in librdkafka's words, which say more than its error codes: why the sign-in
-/// or the handshake failed. Its log says some of it only (facility `FAIL`), its errors the rest.
+/// Logs of librdkafka, as ours, and tokens for it. Keeps the last error in its words: its log says some
+/// of it only (facility `FAIL`), its error events the rest.
 #[derive(Debug)]
-pub(super) struct LastWords {
-    last: Mutex<Option<String>>,
+pub(super) struct ClientLog {
+    words: LastWords,
     tokens: Option<Tokens>,
 }
 
-impl LastWords {
+impl ClientLog {
+    pub(super) fn new(kafka: &Kafka) -> Self {
+        Self { words: LastWords::default(), tokens: kafka.tokens.clone() }
+    }
+
     /// The last error, with a colon in front; empty when there was none.
-    pub(super) fn reason(&self) -> String {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        last.map(|reason| format!(": {reason}")).unwrap_or_default()
-    }
-
-    /// Whether the last error is a broker's no, or ours to it.
-    fn is_refusal(&self) -> bool {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let signs = ["SASL authentication error", "OAUTHBEARER token", "SSL routines"];
-        last.as_ref().is_some_and(|last| signs.iter().any(|sign| last.contains(sign)))
-    }
-
-    fn remember(&self, reason: &str) {
-        // What follows may be the user's own text.
-        let reason = reason.split(" beginning at: ").next().unwrap_or_default();
-        let reason = reason.split(" (after ").next().unwrap_or_default();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    fn reason(&self) -> String {
+        self.words.get().map(|reason| format!(": {reason}")).unwrap_or_default()
     }
 }
 
-impl ClientContext for LastWords {
+impl ClientContext for ClientLog {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(
@@ -123,8 +110,7 @@ impl ClientContext for LastWords {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             debug!(target: "librdkafka", facility, "{message}");
-            // `[thrd:…]: ` comes first.
-            self.remember(message.split_once("]: ").map_or(message, |(_, message)| message));
+            self.words.remember_line(message);
         } else {
             log_line(level, facility, message);
         }
@@ -136,32 +122,12 @@ impl ClientContext for LastWords {
         // The ends of partitions are no errors here; that all brokers are down follows from the cause.
         if !matches!(code, Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown))
         {
-            self.remember(reason);
+            self.words.remember(reason);
         }
     }
 }
 
-impl ConsumerContext for LastWords {}
-
-/// Logs and tokens of a producer.
-pub(super) struct ProducerLog {
-    pub(super) tokens: Option<Tokens>,
-}
-
-impl ClientContext for ProducerLog {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(
-        &self,
-        _: Option<&str>,
-    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        token(self.tokens.as_ref())
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
-    }
-}
+impl ConsumerContext for ClientLog {}
 
 /// A log line of librdkafka. `kafka.properties` are for every client: that one of consumers means nothing
 /// to a producer is nobody's mistake.

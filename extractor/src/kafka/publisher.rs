@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use super::{
     Error, Partitions,
-    client::{ProducerLog, client_config},
+    client::{ClientLog, client_config},
 };
 use crate::error_chain;
 
@@ -53,7 +53,7 @@ pub struct Record {
 /// Writes records, idempotently and with the confirmation of all replicas. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    producer: FutureProducer<ProducerLog>,
+    producer: FutureProducer<ClientLog>,
     topics: TopicNames,
     partitions: Arc<Partitions>,
     writers: Arc<HashMap<Topic, WriterId>>,
@@ -98,7 +98,7 @@ impl Publisher {
                 config.set(name, value);
             }
         }
-        let context = ProducerLog { tokens: kafka.tokens.clone() };
+        let context = ClientLog::new(kafka);
         let producer = config.create_with_context(context).map_err(Error::client)?;
         let writers = Arc::new(writers(kafka).await?);
         let partitions = Arc::new(partitions);

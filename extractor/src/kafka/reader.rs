@@ -16,7 +16,7 @@ use schemas::{Topic, config::Kafka, headers};
 
 use super::{
     Error, Partitions, REQUEST_TIMEOUT,
-    client::{self, LastWords},
+    client::{self, ClientLog},
     drop_aside, record_size,
 };
 use crate::state::Place;
@@ -85,7 +85,7 @@ pub fn read_state(
 /// its topic, so topics are read one after the other and ends are kept by partition.
 fn read_topic(
     kafka: &Kafka,
-    consumer: &BaseConsumer<LastWords>,
+    consumer: &BaseConsumer<ClientLog>,
     topic: Topic,
     count: u32,
     ends: &HashMap<(Topic, i32), i64>,
@@ -139,7 +139,7 @@ pub struct Reread {
 #[derive(Clone)]
 pub struct Rereader {
     kafka: Arc<Kafka>,
-    consumer: Arc<Mutex<Option<BaseConsumer<LastWords>>>>,
+    consumer: Arc<Mutex<Option<BaseConsumer<ClientLog>>>>,
 }
 
 /// Offsets between two records up to which reading on is cheaper than asking for the next place.
@@ -179,7 +179,7 @@ impl Rereader {
 
 fn read_places(
     kafka: &Kafka,
-    consumer: &BaseConsumer<LastWords>,
+    consumer: &BaseConsumer<ClientLog>,
     places: &[Place],
 ) -> Result<HashMap<Place, Reread>, Error> {
     let mut read = HashMap::new();
@@ -236,16 +236,16 @@ fn read_places(
 }
 
 /// Makes the client know a topic. It would learn of it by itself, a second after it is assigned.
-fn know(kafka: &Kafka, consumer: &BaseConsumer<LastWords>, name: &str) -> Result<(), Error> {
+fn know(kafka: &Kafka, consumer: &BaseConsumer<ClientLog>, name: &str) -> Result<(), Error> {
     client::metadata(kafka, consumer, Some(name), REQUEST_TIMEOUT).map(drop)
 }
 
 /// A consumer that does not read far ahead.
-fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<LastWords>, Error> {
+fn single_reader(kafka: &Kafka) -> Result<BaseConsumer<ClientLog>, Error> {
     consumer(kafka, &[("queued.max.messages.kbytes", "1024"), ("fetch.message.max.bytes", "65536")])
 }
 
-fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<LastWords>, Error> {
+fn consumer(kafka: &Kafka, more: &[(&str, &str)]) -> Result<BaseConsumer<ClientLog>, Error> {
     let mut ours = vec![
         // Never committed to: partitions are assigned by hand.
         ("group.id", "qlik-metadata-extractor-state"),

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +15,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use schemas::{
-    Topic,
+    LastWords, Topic,
     config::{Kafka, client_properties},
     oidc::Tokens,
 };
@@ -227,7 +226,7 @@ fn metadata(consumer: &BaseConsumer<ClientLog>, limit: Duration) -> Result<Metad
         };
         // Nothing is assigned: this delivers what the client reports, and waits where errors come at once.
         while consumer.poll(ATTEMPT / 10).is_some() {}
-        let refused = consumer.context().is_refusal() && started.elapsed() >= REFUSED;
+        let refused = consumer.context().words.is_refusal() && started.elapsed() >= REFUSED;
         if refused || started.elapsed() >= limit {
             return Err(error);
         }
@@ -274,31 +273,18 @@ pub(crate) fn token(tokens: Option<&Tokens>) -> Result<OAuthToken, Box<dyn std::
 /// Logs of librdkafka, as ours, and tokens for it.
 #[derive(Debug)]
 pub(crate) struct ClientLog {
-    last: Mutex<Option<String>>,
+    words: LastWords,
     tokens: Option<Tokens>,
 }
 
 impl ClientLog {
     pub(crate) fn new(kafka: &Kafka) -> Self {
-        Self { last: Mutex::default(), tokens: kafka.tokens.clone() }
+        Self { words: LastWords::default(), tokens: kafka.tokens.clone() }
     }
 
     /// The last error, in librdkafka's words: the cause that its error codes lack.
     pub(crate) fn last_words(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether the last error is a broker's no, or ours to it.
-    fn is_refusal(&self) -> bool {
-        let signs = ["SASL authentication error", "OAUTHBEARER token", "SSL routines"];
-        self.last_words().is_some_and(|last| signs.iter().any(|sign| last.contains(sign)))
-    }
-
-    fn remember(&self, reason: &str) {
-        // What follows may be the user's own text.
-        let reason = reason.split(" beginning at: ").next().unwrap_or_default();
-        let reason = reason.split(" (after ").next().unwrap_or_default();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        self.words.get()
     }
 }
 
@@ -315,8 +301,7 @@ impl ClientContext for ClientLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             debug!(target: "librdkafka", facility, "{message}");
-            // `[thrd:…]: ` comes first.
-            self.remember(message.split_once("]: ").map_or(message, |(_, message)| message));
+            self.words.remember_line(message);
         } else {
             log_line(level, facility, message);
         }
@@ -326,7 +311,7 @@ impl ClientContext for ClientLog {
         debug!(%error, reason, "the Kafka client reports an error");
         // That all brokers are down is what follows from the cause.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.remember(reason);
+            self.words.remember(reason);
         }
     }
 }
