@@ -55,7 +55,7 @@ impl Failure {
                 error.class(),
                 Class::Later | Class::Reconnect | Class::SessionLimit | Class::Repeat
             ),
-            Self::DataModel(_) => false,
+            Self::DataModel(_) => true,
         }
     }
 }

@@ -186,7 +186,8 @@ impl<'a> Follower<'a> {
     }
 
     /// Runs on topics that are open, and takes in at once what was written, so that the next change need
-    /// not wait for it. They stay open when the site failed; after an error of Kafka they are opened anew.
+    /// not wait for it. They stay open when the site failed; after an error of Kafka they are opened anew by
+    /// the next scan.
     async fn run_on(
         &mut self,
         mut topics: Topics,
@@ -204,8 +205,13 @@ impl<'a> Follower<'a> {
         )
         .await;
         if !matches!(result, Err(Error::Kafka(_))) {
-            topics.catch_up().await?;
-            self.topics = Some(topics);
+            match topics.catch_up().await {
+                Ok(()) => self.topics = Some(topics),
+                Err(error) => warn!(
+                    error = error_chain(&error),
+                    "what was written could not be read back; the topics are read anew"
+                ),
+            }
         }
         result
     }
@@ -299,6 +305,9 @@ impl<'a> Follower<'a> {
         }
         if batch.is_empty() {
             return None;
+        }
+        if self.topics.is_none() {
+            return Some(Next::Scan("the topics have to be read anew"));
         }
         debug!(?batch, "the change feed");
         match self.changes(batch).await {

@@ -6,7 +6,7 @@ mod outage;
 mod outcome;
 mod plan;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use schemas::{
@@ -277,7 +277,7 @@ impl RunContext<'_> {
     ) -> Result<(), Error> {
         let nothing = AppState::default();
         let at_a_time = self.settings.site.limits.sessions.saturating_mul(2);
-        let mut outage = Outage::new(self.settings, at_a_time);
+        let outage = &Outage::new(self.settings, self.site, at_a_time);
         let mut results = stream::iter(apps)
             .map(|entry| {
                 let known = state.apps.get(entry.id.as_str()).unwrap_or(&nothing);
@@ -288,7 +288,7 @@ impl RunContext<'_> {
                     otel.status_code = field::Empty
                 );
                 let looked_at = async move {
-                    let outcome = self.app(entry, around, known, mode, cancel).await;
+                    let outcome = self.app(entry, around, known, mode, outage, cancel).await;
                     outcome.record(&Span::current());
                     (entry, outcome)
                 };
@@ -300,11 +300,7 @@ impl RunContext<'_> {
             if let Outcome::Stop(error) = outcome {
                 return Err(error);
             }
-            let ended_by = outage.note(&outcome, Instant::now());
             count(&mut clock.report, entry, outcome);
-            if let Some(error) = ended_by {
-                return Err(error);
-            }
             progress.step(&clock.report);
             self.metrics.progress(&clock.report);
         }

@@ -128,9 +128,7 @@ fn data_manager_script(model: &Value) -> Option<String> {
                 quoted(&format!("{space}{connection}"))
             ));
         }
-        let statement =
-            statement.trim_end_matches(|each: char| each == ';' || each.is_whitespace());
-        script.push_str(&format!("[{}]:\n{statement};\n", quoted(name)));
+        script.push_str(&format!("[{}]:\n{};\n", quoted(name), without_end(statement)));
         if script.len() > MAX_MODEL_TEXT {
             break;
         }
@@ -154,8 +152,7 @@ fn engine_script(lineage: &[Value]) -> Option<String> {
                     let kind = if connection.contains('=') { "OLEDB" } else { "LIB" };
                     script.push_str(&format!("{kind} CONNECT TO [{}];\n", quoted(connection)));
                 }
-                let text = text.trim_end_matches(|each: char| each == ';' || each.is_whitespace());
-                script.push_str(&format!("{label}{text};\n"));
+                script.push_str(&format!("{label}{};\n", without_end(text)));
             }
         }
         if script.len() > MAX_MODEL_TEXT {
@@ -163,6 +160,11 @@ fn engine_script(lineage: &[Value]) -> Option<String> {
         }
     }
     (!script.is_empty()).then_some(script)
+}
+
+/// A statement without the semicolons at its end.
+fn without_end(statement: &str) -> &str {
+    statement.trim_end_matches(|each: char| each == ';' || each.is_whitespace())
 }
 
 /// A name as it stands between brackets.

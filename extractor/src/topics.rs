@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -80,12 +80,12 @@ impl Topics {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What scripts may call the apps of the site, as it was looked at last.
+    /// Notes what scripts may call the apps of the site, which was looked at as a whole.
     pub(crate) fn set_names(&self, names: Arc<AppNames>) {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
-    /// The same with these apps, which are new or have another title.
+    /// Adds these apps, which are new or have another title; all names.
     pub(crate) fn add_names(&self, apps: &[AppEntry]) -> Arc<AppNames> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let added = Arc::make_mut(&mut names);
@@ -105,17 +105,13 @@ async fn read(
     let (kafka, partitions, service) = (kafka.clone(), partitions.clone(), service.to_owned());
     let (decoder, runtime) = (decoder.clone(), Handle::current());
     let read = tokio::task::spawn_blocking(move || {
-        let lost = RefCell::new(HashSet::new());
+        // Asked for once for each of a handful of ids, and not for each value.
+        let schemas = RefCell::new(HashMap::new());
         let writer = |frame: &Frame<'_>| {
             let WriterId::Registry(id) = frame.writer else { return None };
-            if lost.borrow().contains(&id) {
-                return None; // Not asked for once for each value.
-            }
-            let schema = runtime.block_on(decoder.registered(id));
-            if schema.is_none() {
-                lost.borrow_mut().insert(id);
-            }
-            schema
+            let mut schemas = schemas.borrow_mut();
+            let ask = || runtime.block_on(decoder.registered(id));
+            schemas.entry(id).or_insert_with(ask).clone()
         };
         let ends = state.ends.clone();
         kafka::read_state(&kafka, &partitions, &ends, |stored| {

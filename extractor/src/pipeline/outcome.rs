@@ -4,7 +4,7 @@ use schemas::{Event, event::DataModelKind};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug};
 
-use super::{Error, Mode, RunContext, fail};
+use super::{Error, Mode, RunContext, fail, outage::Outage};
 use crate::{
     app::{self, App, Failure},
     changes::{self, Deletable, Gaps, Settled},
@@ -35,22 +35,13 @@ pub(super) enum Outcome {
     },
     /// Nothing is published of it, and the user may not open it.
     NotVisible,
-    Failed {
-        reason: String,
-        /// Whether it may be the site's trouble, and not the app's.
-        is_passing: bool,
-    },
+    Failed(String),
     Cancelled,
     /// The run must not go on.
     Stop(Error),
 }
 
 impl Outcome {
-    /// For a reason that is not the site's.
-    fn failed(reason: impl Into<String>) -> Self {
-        Self::Failed { reason: reason.into(), is_passing: false }
-    }
-
     /// Tells the app's span.
     pub(super) fn record(&self, span: &Span) {
         let (name, status) = match self {
@@ -59,7 +50,7 @@ impl Outcome {
             Self::Published { .. } => ("read", "OK"),
             Self::NotVisible => ("not visible", "OK"),
             Self::Cancelled => ("cancelled", "OK"),
-            Self::Failed { .. } => ("failed", "ERROR"),
+            Self::Failed(_) => ("failed", "ERROR"),
             Self::Stop(_) => ("stop", "ERROR"),
         };
         span.record("outcome", name).record("otel.status_code", status);
@@ -82,6 +73,7 @@ impl RunContext<'_> {
         around: &Surroundings,
         known: &AppState,
         mode: Mode,
+        outage: &Outage<'_>,
         cancel: &CancellationToken,
     ) -> Outcome {
         if cancel.is_cancelled() {
@@ -94,9 +86,14 @@ impl RunContext<'_> {
         }
         let tables = if mode.full { None } else { self.known_tables(entry, known).await };
         let read = app::read(self.settings, self.site, entry, tables, around, cancel).await;
+        if cancel.is_cancelled() && read.is_err() {
+            return Outcome::Cancelled;
+        }
+        if let Some(error) = outage.note(read.as_ref().err()).await {
+            return Outcome::Stop(error);
+        }
         let mut app = match read {
             Ok(app) => app,
-            Err(_) if cancel.is_cancelled() => return Outcome::Cancelled,
             // It concerns the whole site: every other app would fail with it.
             Err(Failure::App(error)) if matches!(error.class(), Class::Setup | Class::SignIn) => {
                 return Outcome::Stop(error.into());
@@ -108,18 +105,13 @@ impl RunContext<'_> {
             {
                 return Outcome::NotVisible;
             }
-            Err(error) => {
-                return Outcome::Failed {
-                    is_passing: error.is_passing(),
-                    reason: error_chain(&error),
-                };
-            }
+            Err(error) => return Outcome::Failed(error_chain(&error)),
         };
         app.gaps.described = !entry.described;
         if app.gaps.any() && known.dashboard.is_some() {
             let Some(published) = self.writer.published_dashboard(known).await else {
-                return Outcome::failed(
-                    "parts could not be read, and what is published of them neither",
+                return Outcome::Failed(
+                    "parts could not be read, and what is published of them neither".to_owned(),
                 );
             };
             changes::carry_over(&mut app.dashboard, published, &app.gaps);
@@ -151,7 +143,7 @@ impl RunContext<'_> {
                 Outcome::Published { changes, notices, coverage, checked }
             }
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::failed(error_chain(&error)),
+            Err(error) => Outcome::Failed(error_chain(&error)),
         }
     }
 
@@ -176,7 +168,7 @@ impl RunContext<'_> {
         Some(match self.writer.publish(changes, &settled).await {
             Ok(changes) => Outcome::Described(changes),
             Err(error @ kafka::Error::PartitionFull { .. }) => Outcome::Stop(error.into()),
-            Err(error) => Outcome::failed(error_chain(&error)),
+            Err(error) => Outcome::Failed(error_chain(&error)),
         })
     }
 
@@ -228,7 +220,7 @@ pub(super) fn count(report: &mut Report, entry: &AppEntry, outcome: Outcome) {
             report.apps_described += 1;
             count_events(report, changes);
         }
-        Outcome::Failed { reason, .. } => fail(report, entry, reason),
+        Outcome::Failed(reason) => fail(report, entry, reason),
         Outcome::Published { changes, notices, coverage, checked } => {
             report.expressions.add(checked);
             report.apps_read += 1;

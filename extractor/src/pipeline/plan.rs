@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use schemas::{Event, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, FILES_AT_ONCE, fail, names, passing};
+use super::{Error, FILES_AT_ONCE, fail, names, outage::Outage, passing};
 use crate::{
     app::{self, Failure},
     changes::Settled,
@@ -38,14 +38,20 @@ pub async fn plan(
     let apps = passing(settings, site.apps().await?, &mut clock.report);
     let around = &Surroundings::of(Arc::new(names(&apps)), settings);
     let mut files = Book::default();
+    let outage = &Outage::new(settings, site, settings.site.limits.sessions);
     let mut read = stream::iter(&apps)
         .map(|entry| async move {
-            (entry, app::read(settings, site, entry, None, around, cancel).await)
+            let read = app::read(settings, site, entry, None, around, cancel).await;
+            let ended_by = outage.note(read.as_ref().err()).await;
+            (entry, read, ended_by)
         })
         .buffer_unordered(settings.site.limits.sessions);
     let page = (format == PlanFormat::Html).then(|| Graph::new(&settings.service));
     let mut planned = Planned { out: std::io::stdout().lock(), settings, page };
-    while let Some((entry, result)) = read.next().await {
+    while let Some((entry, result, ended_by)) = read.next().await {
+        if let Some(error) = ended_by.filter(|_| !cancel.is_cancelled()) {
+            return Err(error);
+        }
         match result {
             Ok(app) => {
                 clock.report.apps_read += 1;

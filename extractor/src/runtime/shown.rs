@@ -149,7 +149,8 @@ pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     row("extractor.outageTimeout", &run.outage_timeout);
     row("extractor.maxDeletedShare", &run.max_deleted_share);
     row("extractor.deliveryTimeout", &run.delivery_timeout);
-    row("extractor.includes", &Some(settings.includes.describe().join(", ")));
+    let includes = settings.includes.describe().join(", ");
+    row("extractor.includes", &Some(includes).filter(|text| !text.is_empty()));
     row("extractor.maxPartitionBytes", &run.max_partition_bytes);
     row("extractor.shutdownDeadline", &run.shutdown_deadline);
     row(

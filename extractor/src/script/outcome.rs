@@ -1,5 +1,7 @@
 //! What the analysis of one app's script says.
 
+use std::borrow::Cow;
+
 /// The lineage of one app.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct App {
@@ -155,18 +157,18 @@ pub enum Source {
 impl Source {
     /// The name by which a reader knows it: `database.schema.table`, path, app id, connection.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Cow<'_, str> {
         match self {
             Self::Table { database: Some(database), schema: None, table, .. } => {
-                format!("{database}..{table}")
+                format!("{database}..{table}").into()
             }
             Self::Table { database, schema, table, .. } => {
                 let parts = [database.as_deref(), schema.as_deref(), Some(table.as_str())];
-                parts.into_iter().flatten().collect::<Vec<_>>().join(".")
+                parts.into_iter().flatten().collect::<Vec<_>>().join(".").into()
             }
-            Self::File { path, .. } => path.clone(),
-            Self::App { id } => id.clone(),
-            Self::Connection { connection, .. } => connection.clone(),
+            Self::File { path, .. } => path.into(),
+            Self::App { id } => id.into(),
+            Self::Connection { connection, .. } => connection.into(),
         }
     }
 }

@@ -56,6 +56,19 @@ fn values_that_double() {
 }
 
 #[test]
+fn preceding_loads_that_multiply() {
+    let (mut values, mut loads) = (String::new(), String::new());
+    for i in 0..24 {
+        writeln!(values, "IF Rand() > {i} THEN\nLET v{i} = 'a';\nELSE\nLET v{i} = 'b';\nEND IF")
+            .expect("a string");
+        writeln!(loads, "LOAD *, $(v{i}) as c{i};").expect("a string");
+    }
+    let app = check(&format!("{values}T:\n{loads}LOAD a, b FROM [lib://Q/f.qvd] (qvd);"));
+    assert!(app.diagnostics.iter().any(|each| each.message.contains("ways to read")));
+    assert!(app.tables[0].fields.iter().any(|field| field.name == "c0"));
+}
+
+#[test]
 fn branches_that_multiply() {
     let mut script = String::new();
     for i in 0..200 {

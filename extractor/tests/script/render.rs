@@ -93,7 +93,7 @@ fn show(source: &Source) -> String {
         Source::Table { connection: Some(connection), .. } => {
             format!("{}@{connection}", source.name())
         }
-        Source::Table { .. } => source.name(),
+        Source::Table { .. } => source.name().into_owned(),
         Source::File { path, .. } => path.strip_prefix("lib://").unwrap_or(path).to_owned(),
         Source::App { id } => format!("app:{id}"),
         Source::Connection { connection, .. } => format!("rest:{connection}"),

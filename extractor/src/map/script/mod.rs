@@ -89,8 +89,14 @@ pub fn add_script(
     let mut edges = Edges::default();
     match &content.data_model {
         _ if script.origin == Origin::EngineLineage => {
-            let message = "it could not be read: what the app reads and writes is what the engine remembers of the last reload, without tables and fields";
-            messages.push("the script", message);
+            let why = match &content.script {
+                Some(_) => "it is empty",
+                None => "it could not be read",
+            };
+            let message = format!(
+                "{why}: what the app reads and writes is what the engine remembers of the last reload, without tables and fields"
+            );
+            messages.push("the script", &message);
             engine::add(&mut edges, &app_id, script.found, &places, &engine);
         }
         // The script was never run: nothing of it has happened.
@@ -166,7 +172,7 @@ fn coverage(found: &script::App, places: &Places) -> Coverage {
             Source::Table { .. } | Source::Connection { .. } => continue,
         };
         if let Some(place) = places.get(index) {
-            by_name.insert((kind, source.name()), place);
+            by_name.insert((kind, source.name().into_owned()), place);
         }
     }
     let mut coverage = Coverage::default();

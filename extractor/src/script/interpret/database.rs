@@ -77,7 +77,7 @@ impl Machine<'_> {
                 .iter()
                 .map(|table| {
                     let source = table_source(connection, table);
-                    let name = source.name();
+                    let name = source.name().into_owned();
                     let id = self.sources.source(source);
                     let status = if name.contains("$(") {
                         Status::Unresolved("its name is known only at reload".to_owned())

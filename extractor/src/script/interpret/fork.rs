@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::worlds::MAX_WORLDS;
 use super::{Machine, Pending};
 use crate::script::limits;
 use crate::script::model::Flags;
@@ -156,6 +157,12 @@ impl Machine<'_> {
                     return;
                 }
             }
+        }
+        if left.len() > MAX_WORLDS {
+            self.say(format!(
+                "there are more than {MAX_WORLDS} ways to read what is loaded here; the others are left out"
+            ));
+            left.truncate(MAX_WORLDS);
         }
         if left.len() > 1 {
             self.alternatives = left;

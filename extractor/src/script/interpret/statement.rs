@@ -42,8 +42,9 @@ impl Machine<'_> {
 
     /// A statement below preceding loads that branches made differ.
     fn feed_each(&mut self, unit: &Rc<Unit>, raw: Raw) {
+        let most = if self.exhausted { 1 } else { usize::MAX };
         let (guards, mut pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.alternatives).into_iter().unzip();
+            std::mem::take(&mut self.alternatives).into_iter().take(most).unzip();
         let site = self.site.clone();
         self.each_world(guards, |machine, index| {
             machine.pending = pending.get_mut(index).map(std::mem::take).unwrap_or_default();

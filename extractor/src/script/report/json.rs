@@ -109,7 +109,7 @@ impl Serialize for Origins<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let origins = self.1.flows.iter().flat_map(|flow| &flow.origins);
         let origins = origins.filter_map(|origin| {
-            let source = name(self.0.sources.get(origin.source)?);
+            let source = self.0.sources.get(origin.source)?.name();
             Some(OriginJson { column: &origin.column, source })
         });
         unique(origins).serialize(serializer)
@@ -133,7 +133,7 @@ struct Ends<'a>(&'a [End]);
 impl Serialize for Ends<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ends = self.0.iter();
-        let ends = ends.map(|end| OriginJson { column: &end.column, source: name(&end.source) });
+        let ends = ends.map(|end| OriginJson { column: &end.column, source: end.source.name() });
         unique(ends).serialize(serializer)
     }
 }
@@ -183,26 +183,18 @@ impl<'a> ChainJson<'a> {
 impl<'a> SourceJson<'a> {
     fn of(source: &'a Source) -> Self {
         match source {
-            Source::Table { connection, .. } => {
-                Self::Table { connection: connection.as_deref(), kind: "table", name: name(source) }
-            }
+            Source::Table { connection, .. } => Self::Table {
+                connection: connection.as_deref(),
+                kind: "table",
+                name: source.name(),
+            },
             // A connection without tables stands for all that it gives.
             Source::Connection { connection, .. } => {
-                Self::Table { connection: Some(connection), kind: "table", name: name(source) }
+                Self::Table { connection: Some(connection), kind: "table", name: source.name() }
             }
             Source::File { path, .. } => Self::File { kind: "file", path },
             Source::App { id } => Self::App { id, kind: "app" },
         }
-    }
-}
-
-/// [`Source::name`], copied only where it is put together.
-fn name(source: &Source) -> Cow<'_, str> {
-    match source {
-        Source::Table { .. } => source.name().into(),
-        Source::File { path, .. } => path.into(),
-        Source::App { id } => id.into(),
-        Source::Connection { connection, .. } => connection.into(),
     }
 }
 

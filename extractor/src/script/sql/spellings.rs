@@ -1,7 +1,7 @@
 //! What some databases spell in a way of their own and the parser does not know, put the common way.
 //! Only what says nothing of where values come from is left out.
 
-use super::words::Word;
+use super::words::{Word, WordKind};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
@@ -47,10 +47,12 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
         return nothing(end - 1);
     }
     // Teradata: `expression (NAMED x)`, `(TITLE 'x')`.
-    if is(at, "(") && is(at + 1, "named") && is(at + 3, ")") {
+    let is_name = |index: usize| words.get(index).is_some_and(Word::is_name);
+    let is_text = |index: usize| words.get(index).is_some_and(|word| word.kind == WordKind::Text);
+    if is(at, "(") && is(at + 1, "named") && is_name(at + 2) && is(at + 3, ")") {
         return Some((at + 3, format!("as {}", words.get(at + 2)?.text)));
     }
-    if is(at, "(") && is(at + 1, "title") && is(at + 3, ")") {
+    if is(at, "(") && is(at + 1, "title") && is_text(at + 2) && is(at + 3, ")") {
         return nothing(at + 3);
     }
     // DB2: `CURRENT DATE - 30 DAYS`.
@@ -74,7 +76,9 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
         "microseconds",
     ];
     let counted = at.checked_sub(2).is_some_and(|sign| any(sign, &["+", "-"]))
-        && words.get(at - 1).is_some_and(|word| word.kind == super::words::WordKind::Number);
+        && words.get(at - 1).is_some_and(|word| word.kind == WordKind::Number)
+        // `INTERVAL -1 DAY` is everybody's.
+        && !at.checked_sub(3).is_some_and(|interval| is(interval, "interval"));
     if counted && any(at, &UNITS) {
         return nothing(at);
     }
@@ -122,6 +126,9 @@ mod tests {
         check("a (NAMED aa), b (TITLE 'x') FROM t", "a as aa , b FROM t");
         check("CURRENT DATE - 30 DAYS, b + 1 DAY", "current_DATE - 30 , b + 1");
         check("INTERVAL 1 DAY, a - b days", "INTERVAL 1 DAY, a - b days");
+        check("d + INTERVAL -1 DAY", "d + INTERVAL -1 DAY");
+        // Columns of these names.
+        check("UPPER(TRIM(title)), F(G(named))", "UPPER(TRIM(title)), F(G(named))");
         check("t LEFT HASH JOIN u", "t LEFT JOIN u");
         check("KEEP (DENSE_RANK LAST", "KEEP (DENSE_RANK LAST");
     }
