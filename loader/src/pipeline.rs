@@ -47,8 +47,8 @@ use crate::{
     },
 };
 
-/// How long a pass that has read and applied everything still waits for references: another loader of
-/// the group may be about to write them.
+/// How long a pass that has read and applied everything still waits for references, which a person or
+/// another program may be about to make.
 const LAST_WAIT: Duration = Duration::from_secs(30);
 
 /// What a pipeline is made of.
@@ -57,6 +57,9 @@ pub struct Parts<S> {
     pub flow: Flow,
     /// Whether it ends when every partition is read to where its end was at the start.
     pub until_end: bool,
+    /// Partitions that a group shares: while others have some of them, what is waited for may come from
+    /// there. `None`: this pass reads all there is.
+    pub shared: Option<usize>,
     /// Whether offsets are committed.
     pub commit: bool,
     /// Which records it is about; the others count as finished.
@@ -252,9 +255,6 @@ impl<S: MetadataSink> Pipeline<S> {
                 self.decode_recalled(record);
                 continue;
             }
-            if self.waits_for_recall() {
-                return;
-            }
             let Some((record, ticket)) = self.undecoded.pop_front() else { return };
             self.before_decoding(&record);
             if self.superseded.contains(record.at, record.offset) {
@@ -346,14 +346,8 @@ impl<S: MetadataSink> Pipeline<S> {
 
     /// Sets an end to waiting when everything has been read and nothing else is left to do.
     fn hurry_at_the_end(&mut self) {
-        let only_waiting = self.is_read()
-            && self.surveying.is_none()
-            && self.recalling.is_none()
-            && self.recalled.is_empty()
-            && self.undecoded.is_empty()
-            && self.batch.is_empty()
-            && self.applying.is_none();
-        if !only_waiting || self.room.is_empty() || self.room.is_hurried() {
+        let is_shared = self.parts.shared.is_some_and(|all| self.parts.tally.assigned() < all);
+        if !self.only_waits() || is_shared || self.room.is_empty() || self.room.is_hurried() {
             return;
         }
         let reason = self.room.iter().find_map(|work| Some(&work.waited.as_ref()?.reason));
@@ -371,7 +365,8 @@ impl<S: MetadataSink> Pipeline<S> {
         self.parts.until_end && self.is_assigned && self.open.is_empty()
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether everything has been read and applied but what waits for something else.
+    fn only_waits(&self) -> bool {
         self.is_read()
             && self.surveying.is_none()
             && !self.waits_for_recall()
@@ -379,8 +374,10 @@ impl<S: MetadataSink> Pipeline<S> {
             && self.undecoded.is_empty()
             && self.batch.is_empty()
             && self.applying.is_none()
-            && self.room.is_empty()
-            && self.burials.is_empty()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.only_waits() && self.room.is_empty() && self.burials.is_empty()
     }
 
     /// When a round is due if nothing else happens.

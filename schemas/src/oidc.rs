@@ -12,7 +12,8 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use reqwest::blocking::Client;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use url::Url;
 
 /// Time limit of one request: librdkafka waits for the answer.
@@ -93,7 +94,16 @@ pub struct Tokens {
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
+    #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<f64>,
+}
+
+/// A number, which some write as a text (Entra ID's older endpoint).
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -237,6 +247,8 @@ mod tests {
             assert_eq!(expiry(&answer, 1_000_000), expected, "{json}");
         };
         check(r#"{"access_token": "opaque", "expires_in": 60}"#, 1_060_000);
+        check(r#"{"access_token": "opaque", "expires_in": "60"}"#, 1_060_000);
+        check(r#"{"access_token": "opaque", "expires_in": "soon"}"#, 1_300_000);
         check(r#"{"access_token": "opaque"}"#, 1_300_000);
         // {"alg":"none"}.{"exp":2000}
         check(r#"{"access_token": "eyJhbGciOiJub25lIn0.eyJleHAiOjIwMDB9."}"#, 2_000_000);

@@ -50,11 +50,18 @@ pub async fn run<S: MetadataSink>(
     })?;
     let parts = Parts {
         until_end,
+        shared: Some(shared(&found)),
         commit: true,
         letters: Some(Arc::new(letters)),
         ..parts(settings, source, sink, Arc::clone(tally))?
     };
     Ok(pipeline::run(parts, shutdown).await)
+}
+
+/// Partitions of the topics that loaders read.
+fn shared(found: &Found) -> usize {
+    let counts = Topic::STATE.iter().filter_map(|topic| found.partitions.get(topic));
+    counts.filter_map(|count| usize::try_from(*count).ok()).sum()
 }
 
 /// A pipeline that reads to the end, commits nothing and writes no dead letters.
@@ -68,6 +75,7 @@ pub(super) fn parts<S>(
     Ok(Parts {
         flow: settings.flow.clone(),
         until_end: true,
+        shared: None,
         commit: false,
         filter: Filter::All,
         observer: None,

@@ -18,6 +18,8 @@ pub(super) struct OpenEdges {
     /// Offset from which on edges may be unresolved that are not remembered. Without an entry nothing
     /// is known of a partition.
     beyond: BTreeMap<TopicPartition, Option<i64>>,
+    /// First offset of those that there was no room for.
+    left_out: BTreeMap<TopicPartition, i64>,
 }
 
 impl OpenEdges {
@@ -35,11 +37,16 @@ impl OpenEdges {
 
     /// The edge of this record is, or may be, unresolved.
     pub(super) fn add(&mut self, key: &str, at: TopicPartition, offset: i64) {
+        if !self.beyond.contains_key(&at) {
+            // Of a pass that commits nothing.
+            return;
+        }
         let key = schemas::hash::of_bytes(key.as_bytes());
         if self.edges.len() < MAX || self.edges.contains_key(&key) {
             self.edges.insert(key, (at, offset));
-        } else if let Some(beyond) = self.beyond.get_mut(&at) {
-            *beyond = Some(beyond.map_or(offset, |known| known.min(offset)));
+        } else {
+            let first = self.left_out.entry(at).or_insert(offset);
+            *first = (*first).min(offset);
         }
     }
 
@@ -57,18 +64,25 @@ impl OpenEdges {
 
     /// Offsets to commit, those of edges with their notes.
     pub(super) fn places(&self, offsets: Vec<(TopicPartition, i64)>) -> Vec<Place> {
-        let mut firsts: BTreeMap<TopicPartition, i64> = BTreeMap::new();
-        let beyond = self.beyond.iter().filter_map(|(at, offset)| Some((*at, (*offset)?)));
-        for (at, offset) in self.edges.values().copied().chain(beyond) {
-            let first = firsts.entry(at).or_insert(offset);
-            *first = (*first).min(offset);
-        }
+        let any = offsets.iter().any(|(at, _)| at.topic == Topic::Lineage);
+        let firsts = if any { self.firsts() } else { BTreeMap::new() };
         let place = |(at, offset): (TopicPartition, i64)| {
             let is_known = at.topic == Topic::Lineage && self.beyond.contains_key(&at);
             let note = is_known.then(|| note(firsts.get(&at).copied()));
             Place { at, offset, note }
         };
         offsets.into_iter().map(place).collect()
+    }
+
+    /// The first offset of each partition from which on edges may be unresolved.
+    fn firsts(&self) -> BTreeMap<TopicPartition, i64> {
+        let mut firsts = self.left_out.clone();
+        let beyond = self.beyond.iter().filter_map(|(at, offset)| Some((*at, (*offset)?)));
+        for (at, offset) in self.edges.values().copied().chain(beyond) {
+            let first = firsts.entry(at).or_insert(offset);
+            *first = (*first).min(offset);
+        }
+        firsts
     }
 }
 

@@ -1,7 +1,7 @@
-//! Edges that an earlier owner of their partition left unresolved, read again before anything else.
+//! Edges that an earlier owner of their partition left unresolved, read again beside what is new. An edge
+//! that came in a newer version, or was removed, meanwhile is left as that says.
 //!
-//! When the brokers do not give them, loading goes on without. They are still read as soon as the brokers
-//! have them again; an edge that came in a newer version, or was removed, meanwhile is left as that says.
+//! When the brokers do not give them for a while, a pass that comes to an end does not wait for them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -20,11 +20,13 @@ use crate::{
 /// Most keys remembered, some 34 bytes each.
 const MAX_NEWER: usize = 200_000;
 
-/// What was loaded while a recall was overdue: hashes of the keys of edges, which nothing that is recalled
-/// may replace.
+/// What was loaded during a recall: hashes of the keys of edges, which nothing that is recalled may
+/// replace.
 #[derive(Debug, Default)]
 pub(super) struct Newer {
     keys: HashSet<u128>,
+    /// Whether the brokers have given nothing for too long.
+    is_overdue: bool,
 }
 
 impl Newer {
@@ -40,9 +42,9 @@ impl Newer {
 }
 
 impl<S: MetadataSink> Pipeline<S> {
-    /// Whether what is new waits for what is recalled.
+    /// Whether a pass that has read everything else is not over yet.
     pub(super) fn waits_for_recall(&self) -> bool {
-        self.recalling.is_some() && self.newer.is_none()
+        self.recalling.is_some() && self.newer.as_ref().is_none_or(|newer| !newer.is_overdue)
     }
 
     /// A record is about to be decoded that is not recalled.
@@ -56,7 +58,7 @@ impl<S: MetadataSink> Pipeline<S> {
         let (Some(newer), Some(key)) = (&mut self.newer, &record.key) else { return };
         if !newer.add(key) {
             self.end_recall();
-            not_recalled("the brokers did not give them before many others came");
+            not_recalled("there were too many others before they were read");
         }
     }
 
@@ -79,7 +81,10 @@ impl<S: MetadataSink> Pipeline<S> {
             records, "reading edges again that were unresolved when they were loaded"
         );
         match self.parts.source.recall(spans, self.parts.flow.recall_patience) {
-            Ok(recall) => self.recalling = Some(recall),
+            Ok(recall) => {
+                self.recalling = Some(recall);
+                self.newer = Some(Newer::default());
+            }
             Err(error) => not_recalled(&error_text(&error)),
         }
     }
@@ -93,9 +98,11 @@ impl<S: MetadataSink> Pipeline<S> {
                     missing.map(|at| format!("{}/{}", at.topic, at.partition)).collect();
                 warn!(
                     partitions = missing.join(", "),
-                    "the brokers do not give the edges that were unresolved when they were loaded; loading goes on, and they are tried again as soon as the brokers give them, or by the next start"
+                    "the brokers do not give the edges that were unresolved when they were loaded; they are tried again as soon as the brokers give them, or by the next start"
                 );
-                self.newer = Some(Newer::default());
+                if let Some(newer) = &mut self.newer {
+                    newer.is_overdue = true;
+                }
             }
             Recalled::Over(reason) => {
                 // What was read of it is still to be decoded, with what is newer in mind.

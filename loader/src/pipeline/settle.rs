@@ -88,7 +88,11 @@ impl<S: MetadataSink> Pipeline<S> {
         };
         debug!(key = work.item.key, reason, "waiting");
         let Some(expired) = self.room.park(work, reason, Instant::now()) else { return };
-        let Work { record, tickets, waited, .. } = expired;
+        let Work { item, record, tickets, waited } = expired;
+        if topic == Topic::Lineage {
+            // It is in the dead letters now, and is tried again from there.
+            self.open_edges.remove(&item.key);
+        }
         let (seconds, attempts, missing) = waited.map_or((0, 0, String::new()), |waited| {
             (waited.since.elapsed().as_secs(), waited.attempts, waited.reason)
         });

@@ -37,9 +37,9 @@ const ASK: Duration = Duration::from_secs(30);
 const STALL: Duration = Duration::from_secs(60);
 /// Partitions read at a time; each has a queue of records of its own.
 const AT_A_TIME: usize = 4;
-/// Keys remembered of one partition, about 32 bytes each. Beyond that old versions of further keys are
-/// applied in order.
-const MAX_KEYS: usize = 2_000_000;
+/// Keys remembered of one partition: up to 35 MB, as the map holds twice as many places of 33 bytes and
+/// grows by doubling. Beyond that old versions of further keys are applied in order.
+const MAX_KEYS: usize = 400_000;
 /// A consumer's fetch queue, for each partition: only keys are kept.
 const QUEUED_KBYTES: &str = "1024";
 /// Bytes of a fetch, packed, for each partition.

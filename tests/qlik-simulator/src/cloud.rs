@@ -122,7 +122,6 @@ fn item(app: &App) -> Value {
         let failed = app.keys.failed_reload_time.as_ref();
         add("resourceReloadEndTime", failed.unwrap_or(reloaded).clone().into());
         add("resourceReloadStatus", if failed.is_some() { "FAILED" } else { "SUCCEEDED" }.into());
-        add("resourceReloadStatus", "ok".into());
     }
     if let Some(space) = space_id(app) {
         add("spaceId", space.into());

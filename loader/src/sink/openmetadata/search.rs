@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::client::{Call, Client, Failure};
+use super::client::{Call, Client, Failure, Wanted};
 
 /// The search engine behind the server.
 #[derive(Debug, Default)]
@@ -21,6 +21,10 @@ const PEACE: Duration = Duration::from_secs(60);
 /// Tries of one question.
 const TRIES: u32 = 2;
 
+/// What is looked at of an answer: tables come with all their columns.
+const WANTED: Wanted =
+    &["hits", "_source", "fullyQualifiedName", "deleted", "id", "email", "isBot"];
+
 impl Search {
     /// The documents found (`_source`), best first; `None` when the engine does not work.
     pub(super) async fn hits(
@@ -32,7 +36,11 @@ impl Search {
         if self.down_since().is_some_and(|since| since.elapsed() < PEACE) {
             return Ok(None);
         }
-        let call = Call { server_error_tries: Some(TRIES), ..Call::get(path.to_owned(), query) };
+        let call = Call {
+            server_error_tries: Some(TRIES),
+            wanted: Some(WANTED),
+            ..Call::get(path.to_owned(), query)
+        };
         match client.send(&call).await {
             Ok(mut answer) => {
                 self.set_down(false);

@@ -96,7 +96,11 @@ async fn who(api: &Api<'_>) -> Line {
         && let Some(name) = api.settings.token.as_ref().and_then(subject)
     {
         // Where it is not told, the token says whose it is by its own word, and the server accepted it.
-        user = api.ask(&format!("users{}", fqn::path(&["name", &name]))).await.ok().flatten();
+        user = api
+            .ask(&format!("users{}", fqn::path(&["name", &fqn::quoted(&name)])))
+            .await
+            .ok()
+            .flatten();
     }
     let Some(user) = user else {
         return Line::ok(WHAT, "accepted; this server does not tell whose it is".to_owned());

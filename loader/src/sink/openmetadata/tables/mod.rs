@@ -314,7 +314,8 @@ fn speaks(name: &str, dialect: Option<&str>, services: &[DatabaseService]) -> bo
 async fn read(client: &Client, fqn: &str) -> Result<Option<Table>, Failure> {
     let path = fqn::path(&["tables", "name", fqn]);
     let query = vec![("fields", "columns".to_owned())];
-    match client.get(path, query).await {
+    const MEMBERS: &[&str] = &["id", "fullyQualifiedName", "columns", "children", "name"];
+    match client.get_only(path, query, MEMBERS).await {
         Ok(answer) => Ok(answer.and_then(|answer| Table::of(&answer.body))),
         // A name that the server cannot take is no table's name.
         Err(Failure::Refused(_)) => Ok(None),
