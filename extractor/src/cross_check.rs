@@ -42,6 +42,8 @@ impl CrossCheck {
 pub(crate) struct Expressions {
     /// As written, sorted.
     pub(crate) texts: Vec<String>,
+    /// Further ones, which are not compared.
+    left_out: usize,
     names: Names,
 }
 
@@ -69,12 +71,16 @@ impl Expressions {
             !text.is_empty() && (text.starts_with('=') || text.contains(['(', '{']))
         };
         let texts: BTreeSet<&String> = of_charts.chain(of_items).filter(is_expression).collect();
-        Self { texts: texts.into_iter().take(MAX_EXPRESSIONS).cloned().collect(), names }
+        let left_out = texts.len().saturating_sub(MAX_EXPRESSIONS);
+        Self { texts: texts.into_iter().take(MAX_EXPRESSIONS).cloned().collect(), left_out, names }
     }
 
     /// What the engine says otherwise; `answers` are of [`Expressions::texts`], in order.
     pub(crate) fn compare(&self, answers: &[Option<Vec<String>>]) -> (CrossCheck, Vec<String>) {
         let (mut counts, mut notices) = (CrossCheck::default(), Vec::new());
+        if self.left_out > 0 {
+            notices.push(format!("cross-check: {} expressions were not compared", self.left_out));
+        }
         for (text, answer) in self.texts.iter().zip(answers) {
             let Some(answer) = answer else { continue };
             counts.checked += 1;
@@ -120,7 +126,7 @@ mod tests {
     fn check(text: &str, engine: &[&str], expected: &[&str]) {
         let fields = ["Sales", "Cost", "Date"].map(str::to_owned).into();
         let names = Names { fields, ..Names::default() };
-        let expressions = Expressions { texts: vec![text.to_owned()], names };
+        let expressions = Expressions { texts: vec![text.to_owned()], left_out: 0, names };
         let answer = engine.iter().map(|name| (*name).to_owned()).collect();
         let (counts, notices) = expressions.compare(&[Some(answer)]);
         assert_eq!(counts.checked, 1);
@@ -144,5 +150,14 @@ mod tests {
             &["Cost"],
             &["cross-check: the engine reads `Cost` and does not read `Sales` in `Sum(Sales)`"],
         );
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let names = Names::default();
+        let expressions = Expressions { texts: Vec::new(), left_out: 3, names };
+        let (counts, notices) = expressions.compare(&[]);
+        assert_eq!(counts, CrossCheck::default());
+        assert_eq!(notices, ["cross-check: 3 expressions were not compared"]);
     }
 }
