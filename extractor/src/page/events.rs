@@ -2,7 +2,7 @@
 
 use schemas::{
     Event,
-    event::{DataModelKind, Node as End},
+    event::{Chart, DataModelKind, DataType, Node as End},
 };
 
 use super::{Flow, Graph};
@@ -27,12 +27,11 @@ impl Graph {
                 }
             }
             Event::Chart(chart) => {
-                let label = chart.title.as_ref().or(chart.title_expression.as_ref());
-                let label = label.unwrap_or(&chart.object_id);
+                let label = chart_label(chart);
                 let identity = format!("chart {} {}", chart.app_id, chart.object_id);
-                let node = self.node(&identity, "chart", label);
+                let node = self.node(&identity, "chart", &label);
                 if let Some(node) = self.at(node) {
-                    node.label.clone_from(label);
+                    node.label = label;
                     node.group.clone_from(&chart.sheet_title);
                 }
                 for measure in &chart.measures {
@@ -55,8 +54,9 @@ impl Graph {
                     node.note = model.comment.clone().or_else(|| model.statement.clone());
                 }
                 for field in &model.fields {
-                    let kind = format!("{:?}", field.data_type).to_ascii_lowercase();
-                    self.column(node, &field.name, field.expression.clone().or(Some(kind)));
+                    let kind = (field.data_type != DataType::Unknown)
+                        .then(|| format!("{:?}", field.data_type).to_ascii_lowercase());
+                    self.column(node, &field.name, field.expression.clone().or(kind));
                 }
             }
             Event::Lineage(lineage) => {
@@ -129,5 +129,20 @@ impl Graph {
                 node
             }
         }
+    }
+}
+
+/// The title; of a chart without one, what it shows and as what.
+fn chart_label(chart: &Chart) -> String {
+    if let Some(title) = chart.title.as_ref().or(chart.title_expression.as_ref()) {
+        return title.clone();
+    }
+    let measures = chart.measures.iter().map(|it| it.label.as_ref().unwrap_or(&it.expression));
+    let dimensions =
+        chart.dimensions.iter().filter_map(|it| it.label.as_ref().or(it.expressions.first()));
+    let shown = measures.chain(dimensions).next().unwrap_or(&chart.object_id);
+    match chart.visualization.is_empty() {
+        true => shown.clone(),
+        false => format!("{shown} ({})", chart.visualization),
     }
 }

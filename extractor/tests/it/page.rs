@@ -6,6 +6,10 @@ use extractor::{
     page::Graph,
     script::{Connections, Script, analyse},
 };
+use schemas::{
+    Event,
+    event::{Chart, ColumnLineage, Lineage, Measure, Millis, Node, Origin, Resolution},
+};
 
 /// A browser without a window; `None`, and says so, when none is installed.
 fn browser() -> Option<&'static str> {
@@ -78,6 +82,45 @@ fn a_browser_shows_where_a_table_comes_from() {
 }
 
 #[test]
+fn a_chart_tells_what_it_reads_and_has_a_name() {
+    let Some(browser) = browser() else { return };
+    let mut graph = Graph::new("site");
+    let measure = Measure { expression: "Sum(net)".to_owned(), ..Measure::default() };
+    graph.add_event(&Event::Chart(Box::new(Chart {
+        app_id: "a".to_owned(),
+        object_id: "Qx1".to_owned(),
+        visualization: "barchart".to_owned(),
+        measures: vec![measure],
+        ..Chart::default()
+    })));
+    graph.add_event(&Event::Lineage(Box::new(Lineage {
+        service: "site".to_owned(),
+        app_id: "a".to_owned(),
+        observed_at: Millis::default(),
+        modified_at: None,
+        from: Node::data_model("a", "Orders"),
+        to: Node::chart("a", "Qx1"),
+        columns: vec![ColumnLineage {
+            from_columns: vec!["net".to_owned()],
+            to_column: None,
+            expression: None,
+        }],
+        origin: Origin::ObjectProperties,
+        resolution: Resolution::Exact,
+        via: Vec::new(),
+        statement: None,
+    })));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("site.html");
+    fs::write(&path, graph.finished().to_html()).expect("written");
+    let text = dom(browser, &path, "#0");
+    let main = text.split("<main").nth(1).expect("the main part");
+    assert!(main.contains("Sum(net) (barchart)"), "{main}");
+    let reads = main.split("<h3>Reads</h3>").nth(1).expect("what it reads");
+    assert!(reads.contains("Orders · net"), "{reads}");
+}
+
+#[test]
 fn a_thousand_tables_are_shown() {
     let Some(browser) = browser() else { return };
     let mut script = "LIB CONNECT TO 'DWH';\n".to_owned();
@@ -92,7 +135,7 @@ fn a_thousand_tables_are_shown() {
     }
     let (_folder, path) = page(&[("app", &script)]);
     let text = dom(browser, &path, "#1");
-    assert!(text.contains("1000 table"), "{}", text.chars().take(2000).collect::<String>());
-    assert!(text.contains("more; search to see them"), "the list is bounded");
+    assert!(text.contains("1000 tables"), "{}", text.chars().take(2000).collect::<String>());
+    assert!(text.contains("more (1700 left)"), "the list is bounded");
     assert!(text.contains("dbo.t0"));
 }
