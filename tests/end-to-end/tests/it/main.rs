@@ -33,6 +33,7 @@ mod registry;
 mod secrets;
 mod security;
 mod site;
+mod tls;
 #[cfg(feature = "otel")]
 mod traces;
 mod unopened;

@@ -3,7 +3,6 @@
 
 use std::{
     env,
-    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -12,15 +11,14 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     response::{Html, IntoResponse as _, Response},
-    serve::Listener,
 };
 use end_to_end::stage;
 use qlik_simulator::Certificates;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-use crate::world::World;
+use crate::{tls::OverTls, world::World};
 
 const SECRET: &str = "hunter2-registry";
 
@@ -117,28 +115,6 @@ impl StandIn {
                     && !line.contains("/compatibility/")
         };
         seen.iter().filter(is_write).count()
-    }
-}
-
-/// Connections of clients with a certificate.
-struct Mutual(TcpListener, TlsAcceptor);
-
-impl Listener for Mutual {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, address) = self.0.accept().await.expect("a connection");
-            // Clients without a certificate are not worth a word.
-            if let Ok(stream) = self.1.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.0.local_addr()
     }
 }
 
@@ -255,7 +231,7 @@ async fn mutual_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let routes = StandIn::of(Kind::Full).routes();
-    let listener = Mutual(listener, TlsAcceptor::from(Arc::new(tls)));
+    let listener = OverTls(listener, TlsAcceptor::from(Arc::new(tls)));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     let url = format!("https://localhost:{port}");
     let certificates = |root: &Certificates, client: Option<&Certificates>| {

@@ -7,14 +7,23 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Json, Router, http::HeaderMap, http::StatusCode, routing::post};
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use end_to_end::stage;
+use end_to_end::{admin::Serving, stage};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
+};
 
-use crate::world::World;
+use crate::{tls::OverTls, world::World};
 
 /// A password that no broker knows, and that must not show anywhere.
 const WRONG: &str = "hunter2-is-wrong";
@@ -71,6 +80,15 @@ impl Listeners {
             "sasl.password": password,
         });
         merged(self.tls("ca.pem"), own)
+    }
+
+    /// The broker's own certificate, for another server of the same machine.
+    fn server(&self) -> ServerConfig {
+        let certificates = CertificateDer::pem_file_iter(self.file("server.pem"));
+        let certificates = certificates.and_then(Iterator::collect).expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(self.file("server.key")).expect("a key");
+        let builder = ServerConfig::builder().with_no_client_auth();
+        builder.with_single_cert(certificates, key).expect("they belong together")
     }
 
     /// Tokens.
@@ -138,9 +156,9 @@ fn oidc(endpoint: &str, secret: &str) -> Value {
     })
 }
 
-/// A provider whose tokens are good for ten minutes and say `qlik`, unsigned, as the broker accepts them;
-/// its URL, and how many it gave.
-async fn token_endpoint() -> (String, Arc<AtomicUsize>) {
+/// A provider whose tokens are good for so many seconds and say `qlik`, unsigned, as the broker accepts
+/// them; its URL, and how many it gave.
+async fn token_endpoint(lifetime: u64, tls: Option<ServerConfig>) -> (String, Arc<AtomicUsize>) {
     let given = Arc::new(AtomicUsize::new(0));
     let counted = given.clone();
     let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("qlik-metadata:{SECRET}")));
@@ -154,27 +172,34 @@ async fn token_endpoint() -> (String, Arc<AtomicUsize>) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.expect("after 1970").as_secs();
         let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = json!({"sub": "qlik", "scope": "kafka", "iat": now, "exp": now + 600});
+        let claims = json!({"sub": "qlik", "scope": "kafka", "iat": now, "exp": now + lifetime});
         let token = format!("{}.{}.", part(json!({"alg": "none"})), part(claims));
-        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 600});
+        let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
         (StatusCode::OK, Json(answer))
     };
     let give = move |headers: HeaderMap, body: String| {
         let give = give.clone();
         async move { give(headers, body).await }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/token", listener.local_addr().expect("an address"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = listener.local_addr().expect("an address");
     let routes = Router::new().route("/token", post(give));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (url, given)
+    let scheme = if let Some(tls) = tls {
+        let listener = OverTls(listener, TlsAcceptor::from(Arc::new(tls)));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        "https"
+    } else {
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        "http"
+    };
+    (format!("{scheme}://{at}/token"), given)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_stages_sign_in_with_tokens_of_a_provider() {
     let Some(kafka) = Listeners::of_environment() else { return };
     let world = World::with_sample_apps().await;
-    let (endpoint, given) = token_endpoint().await;
+    let (endpoint, given) = token_endpoint(600, None).await;
     let properties = kafka.oauth(oidc(&endpoint, SECRET));
     world.use_kafka(&listener("SASL_SSL"), &properties);
     // Topics are made by somebody else.
@@ -201,6 +226,35 @@ async fn both_stages_sign_in_with_tokens_of_a_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_stays_renews_its_token() {
+    let Some(kafka) = Listeners::of_environment() else { return };
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let (endpoint, given) = token_endpoint(10, Some(kafka.server())).await;
+    let authority = json!({"https.ca.location": kafka.file("ca.pem")});
+    let properties = kafka.oauth(merged(oidc(&endpoint, SECRET), authority));
+    world.use_kafka(&listener("SASL_SSL"), &properties);
+    let loader = Serving::start("loader", &world.config, &["run"]);
+    let events = r#"loader_events_total{topic="dashboards",result="#;
+    loader.until("/metrics", &format!("{events}\"created\"}} {}", world.apps.len())).await;
+    // Two lifetimes and more, for each of its clients.
+    let before = given.load(Ordering::SeqCst);
+    let renewed = async {
+        while given.load(Ordering::SeqCst) < before + 5 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), renewed).await.expect("renewed");
+    world.rename_app(world.apps.keys().next().expect("an app"), "Another title");
+    world.use_kafka(&listener("PLAINTEXT"), &json!({}));
+    world.extract(&[]).await;
+    loader.until("/metrics", &format!("{events}\"updated\"}} 1")).await;
+    let ended = loader.end().await;
+    let said = ended.stdout + &ended.stderr;
+    assert!(!said.contains(SECRET) && !said.contains("eyJ"), "a secret: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_refused_is_told_why_in_one_error() {
     let Some(kafka) = Listeners::of_environment() else { return };
     let world = World::with_sample_apps().await;
@@ -215,7 +269,7 @@ async fn who_is_refused_is_told_why_in_one_error() {
         "enable.sasl.oauthbearer.unsecure.jwt": true,
         "sasl.oauthbearer.config": format!("{WRONG}=qlik"),
     });
-    let (endpoint, _) = token_endpoint().await;
+    let (endpoint, _) = token_endpoint(600, None).await;
     let incomplete = json!({"sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.client.id": "a"});
     let nobody = "http://127.0.0.1:9/token";
     let wrong = |protocol, mechanism| kafka.sasl(protocol, mechanism, WRONG);
