@@ -1,8 +1,8 @@
 //! The command line: what was typed.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use schemas::config::Span;
 
@@ -24,6 +24,44 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 complete · 1 finished, but something failed (the report says what) · 2 usage or configuration ·
 3 a service cannot be reached or refuses · 4 a guard refused";
 
+impl Cli {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// When it is no command, or help that was asked for.
+    pub fn read<T: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::program().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let mut command = matches.subcommand();
+        while let Some((_, matches)) = command {
+            let behind = matches.get_many::<String>(BEHIND).into_iter().flatten();
+            cli.global.overrides.extend(behind.cloned());
+            command = matches.subcommand();
+        }
+        Ok(cli)
+    }
+
+    /// All commands and options.
+    #[must_use]
+    pub fn program() -> clap::Command {
+        fn with_overrides(command: clap::Command, set: &Arg) -> clap::Command {
+            let set = set.clone();
+            command.mut_subcommands(move |command| with_overrides(command.arg(&set), &set))
+        }
+        let program = Self::command();
+        let set = program.get_arguments().find(|argument| argument.get_long() == Some("set"));
+        match set.cloned() {
+            Some(set) => with_overrides(program, &set.id(BEHIND)),
+            None => program,
+        }
+    }
+}
+
+/// `--set` behind a command. Of a global option that is given before and behind it, clap drops the former.
+const BEHIND: &str = "overrides-behind";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -38,7 +76,7 @@ pub struct Global {
     )]
     pub config: PathBuf,
     /// Override a setting, as in `--set kafka.bootstrapServers=localhost:9092`; may be repeated.
-    #[arg(long = "set", global = true, value_name = "PATH.TO.KEY=VALUE")]
+    #[arg(long = "set", value_name = "PATH.TO.KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Format of log lines.
     #[arg(long, global = true, value_enum, default_value_t, env = "LOG_FORMAT")]
@@ -200,6 +238,13 @@ fn cron(text: &str) -> Result<Schedule, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_may_stand_before_and_behind_the_command() {
+        Cli::program().debug_assert();
+        let cli = Cli::read(["extractor", "--set", "a=1", "schemas", "check", "--set", "b=2"]);
+        assert_eq!(cli.expect("valid").global.overrides, ["a=1", "b=2"]);
+    }
 
     #[test]
     fn times_between_runs() {

@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::CommandFactory as _;
 use schemas::{
     Topic, codec,
     config::{Document, Kafka, Problems, RawKafka},
@@ -61,7 +60,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Schemas(args) => schemas(&cli.global, args.command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "extractor", &mut script);
+            clap_complete::generate(shell, &mut Cli::program(), "extractor", &mut script);
             // A reader such as `head` may have had enough.
             std::io::stdout().write_all(&script).ok();
             exit::COMPLETE

@@ -2,11 +2,10 @@
 
 use std::{io::Write as _, process::ExitCode, time::Duration};
 
-use clap::Parser as _;
 use extractor::{cli::Cli, commands};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,8 +1,8 @@
 //! The command line: what was typed.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use schemas::Topic;
 
@@ -35,6 +35,44 @@ Exit codes:
   3  a service cannot be reached or refuses
   4  a guard refused";
 
+impl Cli {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// When it is no command, or help that was asked for.
+    pub fn read<T: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::program().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let mut command = matches.subcommand();
+        while let Some((_, matches)) = command {
+            let behind = matches.get_many::<String>(BEHIND).into_iter().flatten();
+            cli.global.overrides.extend(behind.cloned());
+            command = matches.subcommand();
+        }
+        Ok(cli)
+    }
+
+    /// All commands and options.
+    #[must_use]
+    pub fn program() -> clap::Command {
+        fn with_overrides(command: clap::Command, set: &Arg) -> clap::Command {
+            let set = set.clone();
+            command.mut_subcommands(move |command| with_overrides(command.arg(&set), &set))
+        }
+        let program = Self::command();
+        let set = program.get_arguments().find(|argument| argument.get_long() == Some("set"));
+        match set.cloned() {
+            Some(set) => with_overrides(program, &set.id(BEHIND)),
+            None => program,
+        }
+    }
+}
+
+/// `--set` behind a command. Of a global option that is given before and behind it, clap drops the former.
+const BEHIND: &str = "overrides-behind";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Global {
@@ -49,7 +87,7 @@ pub struct Global {
     )]
     pub config: PathBuf,
     /// Override a setting, as in `--set kafka.bootstrapServers=localhost:9092`; may be repeated.
-    #[arg(long = "set", global = true, value_name = "PATH.TO.KEY=VALUE")]
+    #[arg(long = "set", value_name = "PATH.TO.KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Format of log lines.
     #[arg(long, global = true, value_enum, default_value_t, env = "LOG_FORMAT")]
@@ -203,18 +241,16 @@ fn state_topic(text: &str) -> Result<Topic, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        Cli::program().debug_assert();
     }
 
     #[test]
     fn what_is_typed_is_understood() {
-        let cli = Cli::try_parse_from([
+        let cli = Cli::read([
             "loader",
             "replay",
             "--from",
@@ -230,6 +266,10 @@ mod tests {
         ]);
         let cli = cli.expect("valid");
         assert_eq!(cli.global.overrides, ["kafka.bootstrapServers=x:1"]);
+        let places =
+            ["loader", "--set", "a=1", "dead-letters", "--set", "b=2", "list", "--set=c=3"];
+        let read = Cli::read(places).expect("valid");
+        assert_eq!(read.global.overrides, ["a=1", "b=2", "c=3"], "in the order of typing");
         let Command::Replay(replay) = cli.command else { panic!("{:?}", cli.command) };
         assert_eq!(replay.topics, [Topic::Charts, Topic::Lineage]);
         assert_eq!(replay.from, From::Offset { offset: 12, partition: Some(3) });
@@ -238,7 +278,7 @@ mod tests {
             ["loader", "replay", "--topics", "runs"],
             ["loader", "dead-letters", "show", "x"],
         ] {
-            assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
+            assert!(Cli::read(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What happened last, for people: the report counts from the start of the process. Bounded. Pure.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use crate::{report::Entry, sink::Outcome};
 
-/// Rounds of applying, and dead letters, that are kept.
+/// Rounds of applying, dead letters, and unresolved edges that are kept, of each.
 const MAX: usize = 20;
 
-/// The last rounds and dead letters, the newest first.
+/// The last rounds and dead letters, the newest first, and edges that are unresolved now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
     /// The round that goes on, as far as its stages are over.
@@ -17,6 +20,8 @@ pub(crate) struct Recent {
     pub(crate) dead: VecDeque<(String, Entry)>,
     /// Edges without their table that are tried again from time to time.
     pub(crate) revisits: usize,
+    /// Some of the edges that are unresolved, by their keys.
+    pub(crate) unresolved: BTreeMap<String, Entry>,
 }
 
 /// A round of applying: what was collected went to the catalogue, stage by stage.
@@ -64,6 +69,12 @@ impl Recent {
         self.rounds.truncate(MAX);
     }
 
+    pub(crate) fn is_unresolved(&mut self, entry: Entry) {
+        if self.unresolved.len() < MAX || self.unresolved.contains_key(&entry.key) {
+            self.unresolved.insert(entry.key.clone(), entry);
+        }
+    }
+
     pub(crate) fn buried(&mut self, time: String, entry: Entry) {
         self.dead.push_front((time, entry));
         self.dead.truncate(MAX);
@@ -73,6 +84,26 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_unresolved_is_told_once_and_bounded() {
+        let entry = |key: String, reason: &str| Entry {
+            topic: "lineage",
+            partition: 0,
+            offset: 0,
+            key,
+            stage: None,
+            reason: reason.to_owned(),
+        };
+        let mut recent = Recent::default();
+        for number in 0..50 {
+            recent.is_unresolved(entry(format!("{number:02}"), "no table"));
+        }
+        assert_eq!(recent.unresolved.len(), MAX);
+        recent.is_unresolved(entry("07".to_owned(), "two tables"));
+        assert_eq!(recent.unresolved.len(), MAX);
+        assert_eq!(recent.unresolved["07"].reason, "two tables");
+    }
 
     #[test]
     fn rounds_are_counted_and_bounded() {

@@ -271,7 +271,7 @@ impl Tally {
         let report = Report {
             command: command.to_owned(),
             service: service.to_owned(),
-            started_at: jiff::Timestamp::now().to_string(),
+            started_at: now(),
             ..Report::default()
         };
         Self {
@@ -303,6 +303,8 @@ impl Tally {
     pub(crate) fn set_assigned(&self, partitions: Option<usize>) {
         let count = partitions.map_or(-1, |count| isize::try_from(count).unwrap_or(isize::MAX));
         self.assigned.store(count, Ordering::Relaxed);
+        // Their new owner knows them.
+        self.lock_recent().unresolved.clear();
     }
 
     /// A copy of what happened last, for the admin page.
@@ -317,7 +319,7 @@ impl Tally {
 
     /// A round of applying is over.
     pub(crate) fn round_over(&self) {
-        self.lock_recent().round_over(jiff::Timestamp::now().to_string());
+        self.lock_recent().round_over(now());
     }
 
     /// How many edges without their table are tried again from time to time.
@@ -347,13 +349,22 @@ impl Tally {
         });
     }
 
-    pub(crate) fn unresolved(&self, entry: Entry) {
-        Self::list(&mut self.lock().unresolved, entry, self.max_listed);
+    /// An edge is unresolved; `again` when this process has told so before, or its predecessor.
+    pub(crate) fn unresolved(&self, entry: Entry, again: bool) {
+        self.lock_recent().is_unresolved(entry.clone());
+        if !again {
+            Self::list(&mut self.lock().unresolved, entry, self.max_listed);
+        }
+    }
+
+    /// The edge with this key is not unresolved, or not any more.
+    pub(crate) fn resolved(&self, key: &str) {
+        self.lock_recent().unresolved.remove(key);
     }
 
     pub(crate) fn dead(&self, topic: Topic, entry: Entry) {
         self.count(topic, |counts| counts.dead += 1);
-        self.lock_recent().buried(jiff::Timestamp::now().to_string(), entry.clone());
+        self.lock_recent().buried(now(), entry.clone());
         Self::list(&mut self.lock().dead, entry, self.max_listed);
     }
 
@@ -399,7 +410,7 @@ impl Tally {
         progress: Vec<Progress>,
     ) -> Report {
         let mut report = self.lock();
-        report.ended_at = jiff::Timestamp::now().to_string();
+        report.ended_at = now();
         report.ended = ended;
         if let Some((error, code)) = error {
             report.error = Some(error);
@@ -431,6 +442,11 @@ impl Tally {
             entries.push(entry);
         }
     }
+}
+
+/// Now, in RFC 3339.
+pub(crate) fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
 }
 
 /// Name of a stage in reports, metrics and dead letters.

@@ -10,7 +10,6 @@ mod unresolved;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -76,7 +75,7 @@ async fn execute<C: Catalogue>(cli: Cli, catalogue: &C) -> Result<u8, Fatal> {
     let Cli { command, global } = cli;
     if let Command::Completions { shell } = command {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "loader", &mut script);
+        clap_complete::generate(shell, &mut Cli::program(), "loader", &mut script);
         output::print(&String::from_utf8_lossy(&script));
         return Ok(0);
     }

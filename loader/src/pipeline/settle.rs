@@ -50,7 +50,10 @@ impl<S: MetadataSink> Pipeline<S> {
                 }
                 // Not over yet.
                 Outcome::Waiting { .. } => {}
-                _ => self.open_edges.remove(&work.item.key),
+                _ => {
+                    self.open_edges.remove(&work.item.key);
+                    self.parts.tally.resolved(&work.item.key);
+                }
             }
         }
         if !is_again {
@@ -62,9 +65,7 @@ impl<S: MetadataSink> Pipeline<S> {
             }
             Outcome::Unresolved { reason } => {
                 debug!(key = work.item.key, reason, "an edge is unresolved");
-                if !is_again {
-                    self.parts.tally.unresolved(entry(&work.record, None, &reason));
-                }
+                self.parts.tally.unresolved(entry(&work.record, None, &reason), is_again);
                 self.finish(std::mem::take(&mut work.tickets));
                 // A pass that comes to an end does not see the table appear.
                 if !self.parts.until_end && self.batch.is_newest(&work) {

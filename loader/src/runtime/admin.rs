@@ -15,7 +15,12 @@ use super::{
     metrics::{Member, exposition},
     page, shown,
 };
-use crate::{config::Settings, recent::Recent, report::Tally, sink::Fatal};
+use crate::{
+    config::Settings,
+    recent::Recent,
+    report::{Tally, now},
+    sink::Fatal,
+};
 
 /// Serves until `shutdown`. Ready means that partitions are assigned (or that there are none for this
 /// member); alive means that the process answers.
@@ -39,9 +44,8 @@ pub async fn start(
     let (ready, metrics, seen) = (Arc::clone(&tally), Arc::clone(&tally), tally);
     let page = move || async move {
         let recent = seen.recent();
-        let now = jiff::Timestamp::now().to_string();
         let member = member(&seen, &recent);
-        (page::HEADERS, page::render(member, &seen.snapshot(), &recent, &rows, &now))
+        (page::HEADERS, page::render(member, &seen.snapshot(), &recent, &rows, &now()))
     };
     let routes = Router::new()
         .route("/", get(page))

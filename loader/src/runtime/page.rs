@@ -11,8 +11,6 @@ use crate::{
 
 /// Seconds until a browser loads the page again.
 const REFRESH: u32 = 5;
-/// Unresolved edges shown; `loader unresolved` lists them all.
-const MAX_UNRESOLVED: usize = 20;
 
 /// Nothing is loaded, run or kept.
 pub(super) const HEADERS: [(HeaderName, &str); 4] = [
@@ -61,7 +59,7 @@ pub(super) fn render(
     topics(&mut page, report);
     rounds(&mut page, recent);
     dead(&mut page, report, recent);
-    unresolved(&mut page, report, member);
+    unresolved(&mut page, report, recent, member);
     let figures = &report.catalogue;
     page.heading("OpenMetadata");
     page.paragraph(&format!(
@@ -162,7 +160,7 @@ fn dead(page: &mut Html, report: &Report, recent: &Recent) {
     page.table(["time", "record", "key", "stage", "reason"], rows);
 }
 
-fn unresolved(page: &mut Html, report: &Report, member: Member) {
+fn unresolved(page: &mut Html, report: &Report, recent: &Recent, member: Member) {
     page.heading("Tables that are not in OpenMetadata");
     let count = report.total().unresolved;
     if count == 0 && member.revisits == 0 {
@@ -170,10 +168,10 @@ fn unresolved(page: &mut Html, report: &Report, member: Member) {
         return;
     }
     page.paragraph(&format!(
-        "{count} edges were unresolved in this run, {} are tried again from time to time; the first ones are below, `loader unresolved` lists all with near misses",
+        "{count} edges were unresolved in this run, {} are tried again from time to time; some are below, `loader unresolved` lists all with near misses",
         member.revisits
     ));
-    let rows = report.unresolved.iter().take(MAX_UNRESOLVED);
+    let rows = recent.unresolved.values();
     page.table(
         ["key of the edge", "reason"],
         rows.map(|entry| [entry.key.clone(), entry.reason.clone()]),
@@ -224,7 +222,7 @@ mod tests {
         let counts = Counts { read: 9, created: 4, dead: 1, unresolved: 2, ..Counts::default() };
         report.events.insert("charts", counts);
         report.lag.insert("charts", 7);
-        report.unresolved.push(entry("no table dwh.dbo.orders"));
+        recent.is_unresolved(entry("no table dwh.dbo.orders"));
         report.catalogue = Figures {
             trouble: Some(Trouble { what: "is not available", seconds: 12 }),
             ..Figures::default()
@@ -255,7 +253,7 @@ mod tests {
         let (mut report, mut recent) = (Report::default(), Recent::default());
         let counts = Counts { dead: 1000, unresolved: 1000, ..Counts::default() };
         report.events.insert("charts", counts);
-        (0..1000).for_each(|_| report.unresolved.push(entry(&text)));
+        (0..1000).for_each(|number| recent.is_unresolved(entry(&format!("{text}{number}"))));
         (0..1000).for_each(|_| recent.buried(text.clone(), entry(&text)));
         report.error = Some(text.clone());
         let page = render(Member::default(), &report, &recent, &[[text.clone(), text]], "now");

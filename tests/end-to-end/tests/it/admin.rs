@@ -1,6 +1,9 @@
 //! What the pages of the admin ports show, looked at by a browser where there is one.
 
+use std::time::Duration;
+
 use end_to_end::admin::{Serving, browse};
+use openmetadata_simulator::Seed;
 use qlik_simulator::{Effect, Fault};
 use schemas::Topic;
 
@@ -48,6 +51,35 @@ async fn the_page_of_the_loader_shows_lag_dead_letters_and_settings() {
         assert!(dom.contains("&lt;i&gt;broken&lt;/i&gt;"), "{dom}");
         assert!(dom.contains("jwtToken") && !dom.contains(secret), "{dom}");
     }
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_the_loader_shows_what_an_earlier_one_left_unresolved() {
+    let world = World::with_sample_apps().await;
+    world.extract(&[]).await;
+    let first = world.load(&[]).await;
+    let count = first["events"]["lineage"]["unresolved"].as_u64().expect("a number");
+    assert!(count > 0, "{first}");
+    let args = ["run", "--set", "loader.revisitInterval=2s"];
+    let serving = Serving::start("loader", &world.config, &args);
+    let html = serving.until("/", &format!("{count} are tried again")).await;
+    let table = html.split("<h2>Tables that are not in OpenMetadata</h2>").nth(1).expect("a part");
+    let table = table.split("<h2>").next().expect("its text");
+    assert_eq!(table.matches("customers").count(), 1, "{table}");
+    world.seed(
+        &Seed::default()
+            .database_service("crm", "Postgres", "crm.alpine-outdoor.example:5432", "crm")
+            .table("crm.crm.public.customers", &["customer_id"]),
+    );
+    let gone = async {
+        while serving.get("/").await.contains("customers") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), gone).await.expect("the edge is resolved");
+    let html = serving.until("/", "are tried again").await;
+    assert!(html.contains("account_managers"), "the others stay: {html}");
     serving.end().await;
 }
 
