@@ -138,8 +138,10 @@ fn chart_label(chart: &Chart) -> String {
         return title.clone();
     }
     let measures = chart.measures.iter().map(|it| it.label.as_ref().unwrap_or(&it.expression));
-    let dimensions =
-        chart.dimensions.iter().filter_map(|it| it.label.as_ref().or(it.expressions.first()));
+    let dimensions = chart
+        .dimensions
+        .iter()
+        .filter_map(|it| it.label.as_ref().or_else(|| it.expressions.first()));
     let shown = measures.chain(dimensions).next().unwrap_or(&chart.object_id);
     match chart.visualization.is_empty() {
         true => shown.clone(),

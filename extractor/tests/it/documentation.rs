@@ -79,31 +79,3 @@ fn the_manifests_hold_a_configuration() {
     config::parse(&text, &overrides(), Needs::SiteAndKafka)
         .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
 }
-
-/// Every setting that the configuration knows has a row in its documentation.
-#[test]
-fn every_setting_is_documented() {
-    let page = fs::read_to_string(root().join("docs/configuration.md")).expect("a page");
-    let raw = fs::read_to_string(root().join("extractor/src/config/raw.rs")).expect("a source");
-    let own = raw.split("pub struct Extractor").nth(1).expect("the extractor's block");
-    let mut checked = 0;
-    for line in own.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
-        let (name, _) = line.split_once(':').expect("a field");
-        let name = camel_case(name);
-        assert!(
-            page.contains(&format!("| `{name}` |")),
-            "`extractor.{name}` is not in docs/configuration.md"
-        );
-        checked += 1;
-    }
-    assert!(checked > 15, "only {checked} settings");
-}
-
-fn camel_case(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().expect("a word").to_owned();
-    words.fold(first, |name, word| {
-        let (head, tail) = word.split_at(1);
-        name + &head.to_uppercase() + tail
-    })
-}

@@ -22,11 +22,11 @@ impl<'de> Deserialize<'de> for Present {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Loader {
-    /// Consumer group. Replicas of one loader share it; loaders of different services must not,
-    /// because each skips the other's events. Default `qlik-metadata-loader-<serviceName>`.
+    /// Consumer group; replicas share it, loaders of different services must not, because each skips the
+    /// other's events. Default: `qlik-metadata-loader-<serviceName>`.
     pub group_id: Option<String>,
-    /// Name of this member within the group, different for every replica: static membership, so that
-    /// a restart within `session.timeout.ms` moves no partitions. Default: none.
+    /// Name of this member within the group, different for every replica (static membership): a restart
+    /// within `session.timeout.ms` moves no partitions. Default: none.
     pub group_instance_id: Option<String>,
     /// When a batch is closed and handed to OpenMetadata.
     pub batch: Batch,
@@ -34,42 +34,45 @@ pub struct Loader {
     pub read_ahead: ReadAhead,
     /// Events whose reference is not there yet.
     pub wait: Wait,
-    /// Requests to OpenMetadata at a time. Default 8.
+    /// Requests to OpenMetadata at a time, fewer while it is slow. Default 8.
     pub concurrency: Option<u32>,
-    /// Rows of one bulk request to OpenMetadata. Default 100: some seconds of the server's time.
+    /// Rows of one bulk request, where the server has them: some seconds of the server's time. Default 100.
     pub bulk_rows: Option<u32>,
-    /// Time limit of one request to OpenMetadata with its answer. Default 5m: servers were seen to take
-    /// 40 s for 1000 rows.
+    /// Of one request to OpenMetadata with its answer; servers were seen to take 40 s for 1000 rows.
+    /// Default 5m.
     pub request_timeout: Option<Span>,
-    /// How long a refused token is tried again before the loader stops: a server knows a fresh token
-    /// of a bot only after up to two minutes. Default 150s.
+    /// How long a refused token is tried again before the loader stops: a server knows a fresh token of a
+    /// bot only after up to two minutes. Default 150s.
     pub token_grace: Option<Span>,
     /// Time between two commits of offsets. Default 5s.
     pub commit_interval: Option<Span>,
-    /// Time until edges whose database table was not in OpenMetadata are tried again. Default 15m.
+    /// Time until edges whose database table was not in OpenMetadata are tried again; as many are kept for
+    /// it as `wait.maxEvents` and `wait.maxMib` say. Default 15m.
     pub revisit_interval: Option<Span>,
     /// How long the brokers and OpenMetadata are waited for at start. Default 60s.
     pub connect_timeout: Option<Span>,
-    /// Time limit for finishing after SIGTERM, and before partitions are given up to another replica.
-    /// Default 25s, below Docker's and Kubernetes' kill.
+    /// For all of a shutdown after SIGTERM, the last commit included, and before partitions go to another
+    /// replica; below Docker's and Kubernetes' kill. Default 25s.
     pub shutdown_deadline: Option<Span>,
-    /// `soft` (entities can be restored; the default) or `hard`.
+    /// `soft` (entities can be restored) or `hard`. Default soft.
     pub delete_mode: Option<String>,
-    /// Where the tables of Qlik data connections are in OpenMetadata: name of the connection →
-    /// `service`, `service.database` or `service.database.schema`; a part that holds dots stands in
-    /// double quotes. `*` in the name of the connection stands for any text. Default: none, tables are
-    /// found by host and database, then by search.
+    /// Where the tables of Qlik data connections are: name of the connection →
+    /// `service[.database[.schema]]`; a part that holds dots stands in double quotes, `*` in the name of
+    /// the connection stands for any text. Default: none, and tables are found by host and database, then
+    /// by search.
     pub tables: BTreeMap<String, String>,
-    /// Largest share of the service's entities that `reconcile` may delete, 0 to 1. Default 0.3.
+    /// Largest share of the service's entities that `reconcile` deletes, 0 to 1; beyond it nothing is
+    /// deleted (exit code 4) until `reconcile --allow-deletions`. Default 0.3.
     pub max_deleted_share: Option<f64>,
-    /// Classification of Qlik's tags and custom properties in OpenMetadata. Default `Qlik`.
+    /// Classification of Qlik's tags and custom properties. Default Qlik.
     pub classification: Option<String>,
     /// OpenMetadata users that a loader of this site wrote as before the token was changed: edges that
     /// they made are treated as its own. Default: none.
     pub former_users: Vec<String>,
-    /// Where `run`, `replay` and `unresolved` write their report (JSON). Default: nowhere; `--report` wins.
+    /// Where commands write their report (JSON); `--report` wins. Default: nowhere.
     pub report: Option<PathBuf>,
-    /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9102`. Default: none.
+    /// Address of a page for people, `/metrics`, `/healthz` and `/readyz`, such as `0.0.0.0:9102`. Default:
+    /// none.
     pub admin_address: Option<String>,
 }
 
@@ -77,12 +80,12 @@ pub struct Loader {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Batch {
-    /// Events. Default 500: large enough for bulk requests, small enough to finish within
-    /// `loader.shutdownDeadline` on a server that answers in 40 ms.
+    /// Events that close a batch: enough for bulk requests, few enough to finish within `shutdownDeadline`
+    /// on a server that answers in 40 ms. Default 500.
     pub max_events: Option<u32>,
-    /// MiB of records. Default 8.
+    /// MiB of records that close a batch. Default 8.
     pub max_mib: Option<u32>,
-    /// Age of the first event. Default 1s.
+    /// Age of its first event that closes a batch. Default 1s.
     pub max_delay: Option<Span>,
 }
 
@@ -90,9 +93,9 @@ pub struct Batch {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReadAhead {
-    /// Events. Default 2000.
+    /// Events read ahead of OpenMetadata; reading goes on when there is room again. Default 2000.
     pub max_events: Option<u32>,
-    /// MiB of records. Default 32; decoded they take about three times as much.
+    /// MiB of records, likewise; decoded they take about three times as much. Default 32.
     pub max_mib: Option<u32>,
 }
 
@@ -100,11 +103,12 @@ pub struct ReadAhead {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Wait {
-    /// Time until an event whose reference does not appear goes to the dead letters. Default 10m.
-    /// While it waits, offsets of its partition are not committed past it.
+    /// Until an event whose reference does not appear goes to the dead letters; offsets of its partition
+    /// are not committed past it. A pass that ends (`--until-end`, `replay`) and shares nothing with other
+    /// loaders waits half a minute after everything else is loaded. Default 10m.
     pub timeout: Option<Span>,
-    /// Waiting events. When there are more, dashboards and lineage are not read until there is room
-    /// again. Default 10000.
+    /// Waiting events; when there are more, dashboards and lineage are not read until there is room again.
+    /// Default 10000.
     pub max_events: Option<u32>,
     /// MiB of waiting records, likewise. Default 32.
     pub max_mib: Option<u32>,
@@ -116,7 +120,7 @@ pub struct Wait {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkflowConfig {
-    /// `DEBUG`, `INFO`, `WARN` or `ERROR`; `--log-level` wins. Default `INFO`.
+    /// `DEBUG`, `INFO`, `WARN` or `ERROR`; `--log-level` wins. Default INFO.
     pub logger_level: Option<String>,
     /// The server. Required.
     pub open_metadata_server_config: ServerConfig,
@@ -134,18 +138,20 @@ pub struct WorkflowConfig {
 pub struct ServerConfig {
     /// URL with the path of the API: `http://localhost:8585/api`. Required.
     pub host_port: Option<String>,
-    /// How the server logs people in. Bots have tokens with every one of them; `no-auth` needs none.
+    /// How the server logs people in; bots have tokens with every provider, `no-auth` needs none. Default
+    /// openmetadata.
     pub auth_provider: Option<String>,
     /// The token.
     pub security_config: SecurityConfig,
-    /// `no-ssl` (the machine's authorities; the default), `validate` (`sslConfig.caCertificate` too) or `ignore`.
+    /// `no-ssl` (the machine's authorities), `validate` (`sslConfig.caCertificate` too) or `ignore`
+    /// (nothing is verified). Default no-ssl.
     #[serde(rename = "verifySSL")]
     pub verify_ssl: Option<String>,
     /// Certificates.
     pub ssl_config: SslConfig,
-    /// Headers for every request, as a proxy may want them.
+    /// Headers for every request, as a proxy may want them. Default: none.
     pub extra_headers: BTreeMap<String, SecretString>,
-    /// Whether connection details may be stored in the dashboard service when it is created. Default true.
+    /// Whether the site's URLs are stored in the dashboard service when it is created. Default true.
     pub store_service_connection: Option<bool>,
     /// Whether a server of an unknown version is refused. Default true.
     pub enable_version_validation: Option<bool>,
@@ -244,30 +250,31 @@ impl ServerConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecurityConfig {
-    /// Token of a bot (Settings → Bots → ingestion-bot).
+    /// Token of a **bot** (Settings → Bots): a server keeps what people wrote from a bot's writes only.
+    /// Required.
     pub jwt_token: Option<SecretString>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub secret_key: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub audience: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub authority: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub client_id: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub client_secret: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub domain: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub email: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     #[serde(rename = "orgURL")]
     pub org_url: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub private_key: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub scopes: Option<Present>,
-    /// Of a single sign-on client, see [`Self::single_sign_on`].
+    /// Means nothing here: of a single sign-on client, see [`Self::single_sign_on`].
     pub token_endpoint: Option<Present>,
 }
 
@@ -297,10 +304,10 @@ impl SecurityConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SslConfig {
-    /// Certificate authorities.
+    /// Certificate authorities: PEM text or a path. Default: none.
     pub ca_certificate: Option<String>,
-    /// Client certificate for mutual TLS.
+    /// Client certificate for mutual TLS: PEM text or a path. Default: none.
     pub ssl_certificate: Option<String>,
-    /// Its key.
+    /// Its key: PEM text or a path. Default: none.
     pub ssl_key: Option<SecretString>,
 }

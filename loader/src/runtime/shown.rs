@@ -197,3 +197,42 @@ fn of_kafka(kafka: &Kafka) -> Vec<Row> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    const MINIMAL: &str = r#"
+source: {serviceName: qlik_prod}
+workflowConfig: {openMetadataServerConfig: {hostPort: "https://om.example.com/api", securityConfig: {jwtToken: t}}}
+kafka: {bootstrapServers: "localhost:9092"}
+"#;
+
+    /// The reference is made from comments, the settings from code.
+    #[test]
+    fn defaults_are_what_the_reference_says() {
+        let page = include_str!("../../../docs/configuration.md");
+        let page = page.split("## `loader:`").nth(1).expect("the block");
+        let page = page.split("\n## ").next().expect("its text");
+        let settings = parse(MINIMAL, &[]).expect("valid");
+        let mut compared = 0;
+        for [key, value] in super::settings(&settings) {
+            let Some(key) = key.strip_prefix("loader.") else { continue };
+            let line = page.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+            let line = line.unwrap_or_else(|| panic!("`{key}` is not in docs/configuration.md"));
+            let said = line.split('|').nth(2).expect("a default").trim();
+            // In words: nothing to compare.
+            let Some(said) = said.strip_prefix('`').and_then(|said| said.strip_suffix('`')) else {
+                continue;
+            };
+            let said = &*said.replace("<serviceName>", "qlik_prod");
+            let span = |text: &str| text.parse::<Span>().ok().map(|span| span.0);
+            let is_same =
+                said == value || span(said).is_some_and(|said| Some(said) == span(&value));
+            assert!(is_same, "{key}: {value}, docs/configuration.md says {said}");
+            compared += 1;
+        }
+        assert!(compared >= 15, "only {compared} defaults");
+    }
+}

@@ -21,13 +21,15 @@ pub struct RawKafka {
     pub bootstrap_servers: Option<String>,
     /// Put in front of every topic name. Default `qlik.metadata.`.
     pub topic_prefix: Option<String>,
-    /// Partitions of topics that are created. Default 6; the four state topics need the same number.
+    /// Of topics that are created; the four state topics need the same number. Default 6.
     pub partitions: Option<u32>,
-    /// Copies of each partition of topics that are created. Default: the broker's.
+    /// Of topics that are created. Default: the broker's.
     pub replication_factor: Option<i32>,
-    /// Whether the extractor creates missing topics. Default true.
+    /// Whether the extractor creates missing topics, compacted or kept 30 days, and looks at the settings
+    /// of those that exist. Default true.
     pub create_topics: Option<bool>,
-    /// Any librdkafka property; those that correctness depends on are applied last.
+    /// Any librdkafka property; those that correctness depends on (`acks`, `enable.idempotence`, offsets …)
+    /// are applied last. Default: none.
     pub properties: Properties,
     /// Schema registry; without one, values are in Avro single-object encoding.
     pub schema_registry: Option<RawRegistry>,
@@ -37,21 +39,23 @@ pub struct RawKafka {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RawRegistry {
-    /// Base URL with its path. Required.
+    /// Base URL of the schema registry with its path. Default: none, and values are in Avro single-object
+    /// encoding.
     pub url: Option<String>,
-    /// User for HTTP basic authentication.
+    /// User for HTTP basic authentication. Default: none.
     pub username: Option<String>,
-    /// Password for HTTP basic authentication.
+    /// Password for HTTP basic authentication. Default: none.
     pub password: Option<SecretString>,
-    /// Bearer token.
+    /// Bearer token. Default: none.
     pub bearer_token: Option<SecretString>,
-    /// Certificate authorities: PEM text or a path.
+    /// Certificate authorities: PEM text or a path. Default: the machine's.
     pub ca_certificate: Option<String>,
-    /// Client certificate for mutual TLS: PEM text or a path.
+    /// Client certificate for mutual TLS: PEM text or a path. Default: none.
     pub client_certificate: Option<String>,
-    /// Key of the client certificate: PEM text or a path.
+    /// Its key: PEM text or a path. Default: none.
     pub client_key: Option<SecretString>,
-    /// Names of the subjects: `topic` (`<topic>-value`), `record` or `topicRecord`. Default `topic`.
+    /// Names of the subjects: `topic` (`<topic>-value`), `record` (`qlik.metadata.Dashboard`) or
+    /// `topicRecord` (both). Default topic.
     pub subject_naming: registry::SubjectNaming,
     /// Time limit of one request. Default 30s.
     pub timeout: Option<Span>,

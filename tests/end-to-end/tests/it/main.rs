@@ -17,6 +17,7 @@ mod architecture;
 mod chain;
 mod check;
 mod cloud;
+mod configuration;
 mod connection;
 mod consumers;
 mod crash;
