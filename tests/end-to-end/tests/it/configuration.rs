@@ -98,15 +98,16 @@ fn split(comment: &str) -> (String, String) {
     // `Default 4`, or in words: `Default: the broker's`.
     let is_value = !after.starts_with(':');
     let after = after.trim_start_matches(':').trim();
-    let end = after.find("; ").or_else(|| after.find(". "));
-    let (default, more) = match end {
-        Some(end) => (&after[..end], after[end + 2..].trim()),
-        None => (after.strip_suffix('.').unwrap_or(after), ""),
-    };
+    let parts = after.split_once("; ").or_else(|| after.split_once(". "));
+    let (default, more) = parts.unwrap_or_else(|| (after.strip_suffix('.').unwrap_or(after), ""));
+    let more = more.trim();
     let default = if is_value { format!("`{default}`") } else { default.to_owned() };
-    let meaning = match more {
-        "" => before.trim().to_owned(),
-        more => format!("{} {}{}", before.trim(), more[..1].to_uppercase(), &more[1..]),
+    let mut letters = more.chars();
+    let meaning = match letters.next() {
+        None => before.trim().to_owned(),
+        Some(first) => {
+            format!("{} {}{}", before.trim(), first.to_uppercase(), letters.as_str())
+        }
     };
     (default, meaning)
 }
