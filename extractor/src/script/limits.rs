@@ -19,8 +19,8 @@ pub const MAX_VALUE: usize = 1 << 20;
 /// Calls within calls.
 pub const MAX_CALLS: usize = 64;
 
-/// Levels of folders below the first that a script which walks through them is followed into. Each
-/// is a source of its own, and real trees of data files are flat.
+/// Levels of folders below the first that a script which walks through them is followed into one by
+/// one; each is a source of its own. The levels below are one more source, with `**` in its path.
 pub const MAX_FOLDERS: usize = 2;
 
 /// Included files within included files, and texts that expansions make statements of.

@@ -94,6 +94,9 @@ impl Machine<'_> {
     pub(super) fn truth(&self, text: &str) -> Option<bool> {
         let truths = self.worlds.each(|| {
             let expanded = expand::expand(text, Comments::Drop, &self.view());
+            if self.asks_of_files(&expanded.text) {
+                return None;
+            }
             eval::condition(&expanded.text, &self.view())
         });
         let mut truths = truths.into_iter().map(|(_, truth)| truth);

@@ -64,6 +64,9 @@ impl Machine<'_> {
         for note in &select.notes {
             self.say(note.clone());
         }
+        for (name, reason) in &select.unresolved {
+            self.refer(ReferenceKind::Table, name, Status::Unresolved(reason.clone()));
+        }
         let mut relation = Relation::default();
         let each: Vec<Option<&Connection>> = if connections.is_empty() {
             vec![None]

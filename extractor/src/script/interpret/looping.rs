@@ -114,6 +114,13 @@ impl Machine<'_> {
             self.jump(end.saturating_add(1));
             return;
         };
+        if is_file_list(arguments) {
+            for mask in &values {
+                if let Value::Text(mask) = mask {
+                    self.keep_mask(mask);
+                }
+            }
+        }
         self.set_value(&variable, first);
         self.enter_loop(index, end, LoopKind::Each { variable, values, next: 1 });
     }
@@ -138,8 +145,8 @@ impl Machine<'_> {
             } else {
                 mask.shown()
             };
-            if tokens.is_word(from, "dirlist") && self.walks_too_deep(&shown) {
-                return Vec::new();
+            if tokens.is_word(from, "dirlist") {
+                return self.folders(&shown).into_iter().collect();
             }
             return vec![Value::Text(shown)];
         }
@@ -157,12 +164,19 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether a sub that calls itself for every folder of a folder is deep enough below the first:
-    /// how deep the folders are only the reload knows.
-    fn walks_too_deep(&self, mask: &str) -> bool {
+    /// The folders that a mask stands for. A sub that calls itself for every folder of a folder is
+    /// followed some levels down; then `**` stands for all the levels below, for how many there are
+    /// only the reload knows.
+    fn folders(&self, mask: &Rc<str>) -> Option<Value> {
         let calls = self.frames.iter().filter(|frame| frame.call.is_some()).count();
-        let unknown = mask.rsplit(['/', '\\']).take_while(|folder| *folder == "*").count();
-        calls > limits::MAX_FOLDERS && unknown > limits::MAX_FOLDERS
+        let levels = mask.rsplit(['/', '\\']).take_while(|folder| *folder == "*").count();
+        if mask.split(['/', '\\']).any(|folder| folder == "**") {
+            return None;
+        }
+        if calls > limits::MAX_FOLDERS && levels > limits::MAX_FOLDERS {
+            return Some(Value::Text(format!("{mask}*").into()));
+        }
+        Some(Value::Text(Rc::clone(mask)))
     }
 
     /// `DO [WHILE | UNTIL condition]`.
@@ -298,6 +312,12 @@ impl Machine<'_> {
             state.may_exit = true;
         }
     }
+}
+
+/// Whether a loop goes through files or folders.
+fn is_file_list(arguments: &str) -> bool {
+    let lower = arguments.to_ascii_lowercase();
+    lower.contains("filelist") || lower.contains("dirlist")
 }
 
 fn is_past(value: f64, last: f64, step: f64) -> bool {

@@ -87,6 +87,8 @@ struct Machine<'i> {
     alternatives: Vec<(Vec<Choice>, Vec<Pending>)>,
     /// Subs by lower-case name.
     subs: HashMap<String, Sub>,
+    /// Values that stand for the files which a mask meets.
+    masks: HashSet<Rc<str>>,
     site: Site,
     diagnostics: Vec<Diagnostic>,
     said: HashSet<(u32, String)>,
@@ -188,6 +190,7 @@ impl<'i> Machine<'i> {
             pending: Vec::new(),
             alternatives: Vec::new(),
             subs: HashMap::new(),
+            masks: HashSet::new(),
             site: Site::default(),
             diagnostics: Vec::new(),
             said: HashSet::new(),

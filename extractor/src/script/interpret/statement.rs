@@ -188,14 +188,19 @@ impl Machine<'_> {
             }
             return;
         }
-        let Parsed { label, prefixes, statement, rest } = parsed;
+        let Parsed { mut label, prefixes, statement, rest } = parsed;
         let feeds = matches!(
             statement,
             Statement::Load(_)
                 | Statement::Sql(_)
                 | Statement::DirectQuery { .. }
+                | Statement::Label
                 | Statement::Nothing
         );
+        if feeds && !matches!(statement, Statement::Nothing) {
+            let alone = self.state.flags.label.take();
+            label = label.or_else(|| alone.map(|label| label.to_string()));
+        }
         // The label belongs before the first of a stack; one that stands lower is taken for it.
         let labelled = label.is_some() && self.pending.iter().any(|above| above.label.is_some());
         if !feeds || labelled {
@@ -259,6 +264,7 @@ impl Machine<'_> {
                 self.state.flags.directory = (!path.is_empty()).then(|| path.into());
             }
             Statement::Unknown(reason) => self.say(format!("statement not understood: {reason}")),
+            Statement::Label => self.state.flags.label = label.map(Rc::from),
             Statement::Set { .. } | Statement::Let { .. } | Statement::Nothing => {}
         }
         if let Some(rest) =

@@ -67,6 +67,14 @@ impl Machine<'_> {
             self.say(format!("sub `{name}` is not defined in what is given of the script"));
             let reason = "the sub is not defined in what is given of the script".to_owned();
             self.refer(ReferenceKind::Include, &name, Status::Unresolved(reason));
+            // It may give values back through the variables that it is given by name.
+            let to = after.saturating_sub(1);
+            for (from, to) in open.map(|open| split(&tokens, open + 1, to)).unwrap_or_default() {
+                let by_name = tokens.name_at(from).filter(|_| is_variable(&tokens, from, to));
+                if let Some(name) = by_name.filter(|name| self.variable(name).is_some()) {
+                    self.set_value(&name.as_str().into(), Value::unknown_variable(&name));
+                }
+            }
             return;
         };
         let calls = self.frames.iter().filter(|frame| frame.call.is_some()).count();
@@ -91,10 +99,7 @@ impl Machine<'_> {
             };
             // A variable given by its name takes the parameter's last value.
             let copy_to = argument
-                .filter(|(from, to)| {
-                    *to == from + 1
-                        && tokens.get(*from).is_some_and(|token| token.kind == TokenKind::Word)
-                })
+                .filter(|&(from, to)| is_variable(&tokens, from, to))
                 .and_then(|(from, _)| tokens.name_at(from))
                 .map(Rc::from);
             let hidden = self.state.variables.get(&*parameter).cloned();
@@ -142,6 +147,11 @@ impl Machine<'_> {
             }
         }
     }
+}
+
+/// Whether an argument is the bare name of a variable.
+fn is_variable(tokens: &Tokens<'_>, from: usize, to: usize) -> bool {
+    to == from + 1 && tokens.get(from).is_some_and(|token| token.kind == TokenKind::Word)
 }
 
 /// Names of a sub's parameters.

@@ -4,15 +4,47 @@ use std::rc::Rc;
 
 use super::{Machine, Value};
 use crate::script::eval;
+use crate::script::lex::token::{TokenKind, Tokens, tokenize};
 use crate::script::limits;
 use crate::script::model::state::{Choice, MAX_ALTERNATIVES, Variable};
+use crate::script::paths::glob::is_pattern;
 use crate::script::statement::{Parsed, Statement};
+
+/// Most masks that are told from other texts.
+const MAX_MASKS: usize = 200;
 
 impl<'i> Machine<'i> {
     /// Value of a variable in the present combination; `None` when it was never set.
     pub(super) fn variable(&self, name: &str) -> Option<Value> {
         let variable = self.state.variables.get(name)?;
         self.worlds.choose(&variable.alternatives).cloned()
+    }
+
+    /// Remembers that a value stands for the files which a mask meets.
+    pub(super) fn keep_mask(&mut self, mask: &Rc<str>) {
+        if self.masks.len() < MAX_MASKS {
+            self.masks.insert(Rc::clone(mask));
+        }
+    }
+
+    /// Whether a condition asks for the names of the files which a mask meets: those only the
+    /// reload knows.
+    pub(super) fn asks_of_files(&self, condition: &str) -> bool {
+        if self.masks.is_empty() {
+            return false;
+        }
+        let all = tokenize(condition);
+        let tokens = Tokens { text: condition, all: &all };
+        (0..all.len()).any(|at| match tokens.get(at).map(|token| token.kind) {
+            Some(TokenKind::Word) => {
+                let value = tokens.name_at(at).and_then(|name| self.variable(&name));
+                matches!(value, Some(Value::Text(text)) if self.masks.contains(&text))
+            }
+            Some(TokenKind::Text) => {
+                tokens.name_at(at).is_some_and(|text| self.masks.contains(text.as_str()))
+            }
+            _ => false,
+        })
     }
 
     pub(super) fn set_value(&mut self, name: &Rc<str>, value: Value) {
@@ -28,6 +60,12 @@ impl<'i> Machine<'i> {
                 value if value.shown().len() > limits::MAX_VALUE => Value::unknown_variable(name),
                 value => value,
             };
+            if let Value::Text(text) = &value
+                && !self.masks.is_empty()
+                && is_pattern(text)
+            {
+                self.keep_mask(text);
+            }
             alternatives.push((guard, value));
         }
         let all_same = match alternatives.split_first() {

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod control;
+mod forgotten;
 pub(crate) mod scan;
 pub(crate) mod split;
 pub(crate) mod token;

@@ -56,20 +56,29 @@ fn find(scanner: &Scanner<'_>, start: usize, head: usize) -> Found {
     let word = scanner.part(head, scanner.word(head));
     if word.eq_ignore_ascii_case("rem") {
         let end = semicolon(scanner, head);
-        return Found { kind: None, arguments: start, end, resume: end + 1 };
+        let resume = end + 1;
+        if head > start {
+            return Found { kind: Some(Kind::Plain), arguments: start, end: head, resume };
+        }
+        return Found { kind: None, arguments: start, end, resume };
     }
     if word.eq_ignore_ascii_case("trace") && head == start {
         let end = semicolon(scanner, head);
         return plain(Kind::Trace, end);
     }
-    // A control statement may stand behind a label by mistake; the label then says nothing.
-    if let Some((control @ (Control::Call | Control::Exit), arguments)) =
-        control_word(scanner, head)
-    {
-        let end = control_end(scanner, control, arguments);
-        return Found { kind: Some(Kind::Control(control)), arguments, end, resume: end };
+    match control_word(scanner, head) {
+        // A call may stand behind a label by mistake; the label then says nothing.
+        Some((control @ (Control::Call | Control::Exit), arguments)) => {
+            let end = control_end(scanner, control, arguments);
+            return Found { kind: Some(Kind::Control(control)), arguments, end, resume: end };
+        }
+        // The label is that of what comes first behind the control statement.
+        Some((Control::If | Control::For | Control::ForEach | Control::Do, _)) => {
+            return Found { kind: Some(Kind::Plain), arguments: start, end: head, resume: head };
+        }
+        _ => {}
     }
-    let (end, sql) = regular(scanner, head, word.eq_ignore_ascii_case("set"));
+    let (end, sql) = regular(scanner, head, word);
     plain(if sql { Kind::Sql } else { Kind::Plain }, end)
 }
 
@@ -252,7 +261,10 @@ fn is_one_of(words: &[&str], word: &str) -> bool {
 }
 
 /// End of a regular statement, and whether it is passed to a database.
-fn regular(scanner: &Scanner<'_>, mut at: usize, set: bool) -> (usize, bool) {
+fn regular(scanner: &Scanner<'_>, mut at: usize, word: &str) -> (usize, bool) {
+    let set = word.eq_ignore_ascii_case("set");
+    let short = super::forgotten::may_end_with_line(scanner, at, word);
+    let mut depth = 0_usize;
     let mut sql = false;
     let mut load = false;
     let mut inline = false;
@@ -266,6 +278,17 @@ fn regular(scanner: &Scanner<'_>, mut at: usize, set: bool) -> (usize, bool) {
                 Comment::Ends(end) => return (end, sql),
             },
             b'$' => at = scanner.dollar(at).unwrap_or(at + 1),
+            b'\n' if short && depth == 0 && super::forgotten::semicolon(scanner, at) => {
+                return (at, sql);
+            }
+            b'(' if short => {
+                depth += 1;
+                at += 1;
+            }
+            b')' if short => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
             b'[' if inline => {
                 inline = false;
                 at = scanner.inline_end(at);

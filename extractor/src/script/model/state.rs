@@ -75,6 +75,8 @@ pub(crate) struct Flags {
     pub(crate) connections: Rc<Vec<Connection>>,
     pub(crate) directory: Option<Rc<str>>,
     pub(crate) last_table: Option<Rc<str>>,
+    /// Label that stood alone, for the table that comes next.
+    pub(crate) label: Option<Rc<str>>,
     /// Patterns of `QUALIFY` (on) and `UNQUALIFY`; the last that fits counts.
     pub(crate) qualify: Rc<Vec<(String, bool)>>,
     pub(crate) aliases: Rc<BTreeMap<String, String>>,
@@ -311,6 +313,9 @@ impl State {
             if !changes.tables.is_empty() && changes.flags.last_table.is_some() {
                 flags.last_table.clone_from(&changes.flags.last_table);
             }
+        }
+        if branches.iter().any(|(_, changes)| changes.flags.label.is_none()) {
+            flags.label = None; // A branch took it.
         }
         flags.connections = Rc::new(connections);
         self.flags = flags;

@@ -1,4 +1,5 @@
-//! Wildcards in paths: `*` and `?` as Qlik reads them, and `$(…)` that nobody could expand.
+//! Wildcards in paths: `*` and `?` as Qlik reads them, `**` for folders of any depth, and `$(…)`
+//! that nobody could expand.
 
 /// Whether a path has wildcards.
 pub(crate) fn is_pattern(path: &str) -> bool {
@@ -19,6 +20,8 @@ pub(crate) fn literal_prefix(path: &str) -> &str {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
+    /// Any text.
+    Deep,
     /// Any text without `/`.
     Any,
     /// Any character but `/`.
@@ -26,12 +29,27 @@ enum Part {
     Is(char),
 }
 
+impl Part {
+    fn is_any(self) -> bool {
+        matches!(self, Self::Any | Self::Deep)
+    }
+
+    /// Whether a wildcard for any text takes in what the other part stands for.
+    fn takes(self, other: Self) -> bool {
+        self == Self::Deep || other != Self::Is('/')
+    }
+}
+
 fn parts(path: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut rest = path;
     while let Some(first) = rest.chars().next() {
         let mut taken = first.len_utf8();
         let part = match first {
+            '*' if rest.starts_with("**") => {
+                taken = rest.len() - rest.trim_start_matches('*').len();
+                Part::Deep
+            }
             '*' => Part::Any,
             '?' => Part::One,
             '$' if rest.starts_with("$(") => match closing(rest) {
@@ -43,8 +61,13 @@ fn parts(path: &str) -> Vec<Part> {
             },
             other => Part::Is(other),
         };
-        if !(part == Part::Any && parts.last() == Some(&Part::Any)) {
-            parts.push(part);
+        match parts.last_mut() {
+            Some(last) if last.is_any() && part.is_any() => {
+                if part == Part::Deep {
+                    *last = part;
+                }
+            }
+            _ => parts.push(part),
         }
         rest = rest.get(taken..).unwrap_or("");
     }
@@ -90,28 +113,29 @@ pub(crate) fn can_meet(left: &str, right: &str) -> bool {
     for (j, part) in right.iter().enumerate() {
         let before = row.get(j).copied().unwrap_or(false);
         if let Some(cell) = row.get_mut(j + 1) {
-            *cell = before && *part == Part::Any;
+            *cell = before && part.is_any();
         }
     }
     for a in &left {
         let mut next = vec![false; right.len() + 1];
         if let Some(first) = next.first_mut() {
-            *first = row.first() == Some(&true) && *a == Part::Any;
+            *first = row.first() == Some(&true) && a.is_any();
         }
         for (j, b) in right.iter().enumerate() {
             let diagonal = row.get(j) == Some(&true);
             let above = row.get(j + 1) == Some(&true);
             let left_cell = next.get(j) == Some(&true);
             let meets = match (*a, *b) {
-                (Part::Any, Part::Any) => above || left_cell,
+                (a, b) if a.is_any() && b.is_any() => above || left_cell,
                 // The wildcard takes in one more character, or ends before it.
-                (Part::Any, other) => above || (left_cell && other != Part::Is('/')),
-                (other, Part::Any) => left_cell || (above && other != Part::Is('/')),
+                (any, other) if any.is_any() => above || (left_cell && any.takes(other)),
+                (other, any) if any.is_any() => left_cell || (above && any.takes(other)),
                 (Part::One, Part::One) => diagonal,
                 (Part::One, Part::Is(each)) | (Part::Is(each), Part::One) => {
                     diagonal && each != '/'
                 }
                 (Part::Is(a), Part::Is(b)) => diagonal && a == b,
+                _ => false,
             };
             if let Some(cell) = next.get_mut(j + 1) {
                 *cell = meets;
@@ -152,6 +176,9 @@ mod tests {
         check("d:/q/sales_$(vmonth).qvd", "d:/q/sales_*.qvd", true);
         check("d:/q/sales_$(=f('x')).qvd", "d:/q/sales_202001.qvd", true);
         check("d:/q/sales_$(v).qvd", "d:/q/stock_1.qvd", false);
+        check("d:/q/**/*.qvd", "d:/q/x/y/a.qvd", true);
+        check("d:/q/**/*.qvd", "d:/q/*/a.qvd", true);
+        check("d:/q/**/*.qvd", "d:/r/x/a.qvd", false);
         check("a*b", "*ab", true);
         check("*", "", true);
     }

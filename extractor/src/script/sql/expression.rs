@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{
     AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, InTarget, Query,
-    SelectItem, Subscript,
+    SelectItem, Subscript, Value,
 };
 
 use crate::script::expression::SELECTORS_ARE_ORIGINS;
@@ -227,8 +227,13 @@ fn visit<'a>(
         Expr::Array(array) => todo.extend(array.elem.iter().map(|each| (each, value))),
         Expr::Interval(interval) => todo.push((&interval.value, value)),
         Expr::MemberOf(member) => todo.extend([(&*member.value, value), (&*member.array, value)]),
-        Expr::Value(_)
-        | Expr::TypedString(_)
+        Expr::Value(literal) => {
+            // `$1` is a column of a file on a stage.
+            if value && let Some(column) = stage_column(&literal.value) {
+                parts.columns.push(vec![column.to_owned()]);
+            }
+        }
+        Expr::TypedString(_)
         | Expr::MatchAgainst { .. }
         | Expr::Wildcard(_)
         | Expr::QualifiedWildcard(..)
@@ -259,7 +264,7 @@ fn call<'a>(
         }
         FunctionArguments::List(list) => &list.args,
     };
-    if let Some(column) = old_cast(function, list) {
+    if let Some(column) = old_cast(function, list).or_else(|| xml_method(function)) {
         if value {
             parts.columns.push(column);
         }
@@ -292,6 +297,17 @@ fn call<'a>(
             todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
         }
     }
+}
+
+/// The column in `column.value('(@id)[1]', 'int')`, a method of XML in SQL Server.
+fn xml_method(function: &Function) -> Option<Vec<String>> {
+    let (last, column) = function.name.0.split_last()?;
+    let method = last.as_ident()?.value.to_ascii_lowercase();
+    let is_method = ["value", "query", "exist", "nodes"].contains(&method.as_str());
+    if !is_method || column.is_empty() {
+        return None;
+    }
+    column.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
 }
 
 /// Teradata's `t.column (DECIMAL(10, 2))`, which looks like a call.
@@ -336,6 +352,18 @@ fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String
         return None;
     }
     parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
+}
+
+/// `$1`, `$2` …: columns by position.
+pub(super) fn stage_column(value: &Value) -> Option<&str> {
+    match value {
+        Value::Placeholder(name) => {
+            let digits = name.strip_prefix('$')?;
+            (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .then_some(name.as_str())
+        }
+        _ => None,
+    }
 }
 
 fn is_unit(expression: &Expr) -> bool {

@@ -70,14 +70,14 @@ impl Resolver<'_> {
                     _ => None,
                 };
                 // `_SYS_BIC` views of HANA take parameters and are tables all the same.
-                let is_view = lower.first().is_some_and(|schema| schema.starts_with("_sys_bic"));
+                let is_view = lower.iter().any(|schema| schema.starts_with("_sys_bic"));
                 let result = match cte {
                     Some(result) => result,
                     None if args.is_some() && !is_view => {
                         let list = args.iter().flat_map(|args| &args.args);
                         let list = list.filter_map(function_argument).collect();
-                        let scope = Site { ctes, outer, relations: relations.as_slice() };
-                        self.made(list, &function_columns(&lower, alias.as_ref()), &scope)
+                        let site = Site { ctes, outer, relations: relations.as_slice() };
+                        self.function(&parts, list, alias.as_ref(), &site)
                     }
                     None => {
                         let star = self.table(parts).map(|table| Star { table, ..Star::default() });
@@ -225,7 +225,12 @@ impl Resolver<'_> {
 
     /// What a function makes of expressions over the relations before it: each column may take
     /// from each of them.
-    fn made(&mut self, from: Vec<&Expr>, names: &[String], site: &Site<'_>) -> Rc<Output> {
+    pub(super) fn made(
+        &mut self,
+        from: Vec<&Expr>,
+        names: &[String],
+        site: &Site<'_>,
+    ) -> Rc<Output> {
         let shared = HashMap::new();
         let scope = Scope {
             ctes: site.ctes,
@@ -247,7 +252,7 @@ impl Resolver<'_> {
 }
 
 /// Where a table function stands.
-struct Site<'a> {
+pub(super) struct Site<'a> {
     ctes: &'a Ctes,
     relations: &'a [Relation],
     outer: Option<&'a Scope<'a>>,
@@ -264,7 +269,7 @@ fn function_argument(argument: &FunctionArg) -> Option<&Expr> {
 
 /// Columns of a table function's result: those of Snowflake's `FLATTEN` and of `STRING_SPLIT`, or
 /// the one that has the alias's name.
-fn function_columns(name: &[String], alias: Option<&TableAlias>) -> Vec<String> {
+pub(super) fn function_columns(name: &[String], alias: Option<&TableAlias>) -> Vec<String> {
     let own: &[&str] = match name.last().map(String::as_str) {
         Some("flatten") => &["value", "key", "index", "path", "seq", "this"],
         Some("string_split") => &["value", "ordinal"],
@@ -295,7 +300,12 @@ fn pivot_name(value: &ExprWithAlias) -> String {
     match (&value.alias, &value.expr) {
         (Some(alias), _) => alias.value.clone(),
         (None, Expr::Identifier(name)) => name.value.clone(),
-        (None, other) => other.to_string(),
+        (None, other) => {
+            // `[2024]` is a name, though other dialects read a list of one.
+            let text = other.to_string();
+            let name = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            name.map_or_else(|| text.clone(), str::to_owned)
+        }
     }
 }
 

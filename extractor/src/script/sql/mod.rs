@@ -6,8 +6,10 @@ mod dialect;
 mod expression;
 mod fallback;
 mod from;
+mod functions;
 mod names;
 mod prepare;
+mod procedure;
 mod resolve;
 mod rest;
 mod scope;
@@ -44,6 +46,8 @@ pub(crate) struct Select {
     pub(crate) fallback: bool,
     /// What could not be resolved.
     pub(crate) notes: Vec<String>,
+    /// What it reads from that cannot be seen, by name, and why.
+    pub(crate) unresolved: Vec<(String, String)>,
 }
 
 /// A table as the statement names it.
@@ -103,9 +107,13 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
         if let Some(start) = query_after(first, &words) {
             return read(text.get(start..).unwrap_or_default(), dialect, catalogue);
         }
-        return match words.is_empty() {
-            true => Sql::Procedure("the statement is empty".to_owned()),
-            false => Sql::Procedure(format!("`{first}` names no table to read")),
+        return match procedure::read(&words) {
+            _ if words.is_empty() => Sql::Procedure("the statement is empty".to_owned()),
+            Some(procedure::Call::Query(query)) => read(&query, dialect, catalogue),
+            Some(procedure::Call::Procedure(name)) => Sql::Procedure(format!(
+                "stored procedure `{name}`: what it reads is not in the script"
+            )),
+            None => Sql::Procedure(format!("`{first}` names no table to read")),
         };
     }
     if let Some(common) = spellings::common(text, &words) {
@@ -132,9 +140,10 @@ fn read_query(
 }
 
 /// Offset of the query that follows settings in one batch: `SET NOCOUNT ON SELECT …`,
-/// `DECLARE @d date = … SELECT …`, `LOCKING ROW FOR ACCESS SELECT …`.
+/// `DECLARE @d date = … SELECT …`, `LOCKING ROW FOR ACCESS SELECT …`; a call counts as one.
 fn query_after(first: &str, words: &[words::Word<'_>]) -> Option<usize> {
     const SETTINGS: [&str; 5] = ["set", "declare", "use", "locking", "lock"];
+    const STARTS: [&str; 5] = ["select", "with", "sel", "exec", "execute"];
     if !SETTINGS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
         return None;
     }
@@ -144,7 +153,7 @@ fn query_after(first: &str, words: &[words::Word<'_>]) -> Option<usize> {
             depth += 1;
         } else if word.is(")") {
             depth = depth.saturating_sub(1);
-        } else if depth == 0 && (word.is("select") || word.is("with") || word.is("sel")) {
+        } else if depth == 0 && STARTS.iter().any(|start| word.is(start)) {
             return Some(word.start);
         }
     }

@@ -17,8 +17,15 @@ use super::{Catalogue, Select, SelectColumn, Star, TableName};
 
 /// Resolves a query.
 pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
-    let mut resolver =
-        Resolver { catalogue, tables: Vec::new(), joins: 0, first: None, notes: Vec::new() };
+    let mut resolver = Resolver {
+        catalogue,
+        tables: Vec::new(),
+        joins: 0,
+        first: None,
+        notes: Vec::new(),
+        unresolved: Vec::new(),
+        server: None,
+    };
     let result = resolver.query(query, &Ctes::default(), None);
     Select {
         columns: result.columns.clone(),
@@ -27,6 +34,7 @@ pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
         first: resolver.first,
         fallback: false,
         notes: resolver.notes,
+        unresolved: resolver.unresolved,
     }
 }
 
@@ -36,6 +44,9 @@ pub(super) struct Resolver<'a> {
     joins: u32,
     first: Option<String>,
     notes: Vec<String>,
+    pub(super) unresolved: Vec<(String, String)>,
+    /// Linked server that the query at hand runs on.
+    pub(super) server: Option<String>,
 }
 
 impl Resolver<'_> {
@@ -233,7 +244,11 @@ impl Resolver<'_> {
         SelectColumn { name, origins, expression }
     }
 
-    pub(super) fn table(&mut self, parts: Vec<String>) -> Option<usize> {
+    pub(super) fn table(&mut self, mut parts: Vec<String>) -> Option<usize> {
+        if let Some(server) = &self.server {
+            // `server.database.schema.table` is how SQL Server itself names it.
+            parts.insert(0, server.clone());
+        }
         let name = TableName::from_parts(parts)?;
         if self.first.is_none() {
             self.first = Some(name.table.clone());
@@ -258,7 +273,7 @@ impl Resolver<'_> {
 }
 
 /// A literal between single quotes.
-fn text_value(expr: &Expr) -> Option<String> {
+pub(super) fn text_value(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => Some(text.clone()),

@@ -82,6 +82,38 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     if counted && any(at, &UNITS) {
         return nothing(at);
     }
+    // Snowflake: `IDENTIFIER('db.schema.table')`, `TABLE('db.schema.table')`.
+    let from = || before(&["from", "join", ","]);
+    if (is(at, "identifier") || (is(at, "table") && from()))
+        && is(at + 1, "(")
+        && is_text(at + 2)
+        && is(at + 3, ")")
+    {
+        return Some((at + 3, words.get(at + 2)?.text.trim_matches('\'').to_owned()));
+    }
+    // Oracle: `ORDER SIBLINGS BY`, `CONNECT BY NOCYCLE`, the cells of a `MODEL`.
+    if (is(at, "siblings") && is(at + 1, "by")) || (is(at, "nocycle") && before(&["by"])) {
+        return nothing(at);
+    }
+    const MODEL: [&str; 7] =
+        ["partition", "dimension", "reference", "ignore", "keep", "unique", "return"];
+    if is(at, "model") && any(at + 1, &MODEL) {
+        return nothing(model(words, at));
+    }
+    // Teradata: `a ** 2`, `a MOD 2`.
+    if is(at, "*")
+        && is(at + 1, "*")
+        && words.get(at)?.end == words.get(at + 1)?.start
+        && at.checked_sub(1).is_some_and(|index| is_operand(words, index))
+    {
+        return Some((at + 1, "^".to_owned()));
+    }
+    if is(at, "mod")
+        && at.checked_sub(1).is_some_and(|index| is_operand(words, index))
+        && (is(at + 1, "(") || is_operand(words, at + 1))
+    {
+        return Some((at, "%".to_owned()));
+    }
     // SQL Server: `INNER HASH JOIN`.
     if any(at, &["loop", "hash", "merge", "remote"])
         && is(at + 1, "join")
@@ -90,6 +122,39 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
         return nothing(at);
     }
     None
+}
+
+/// Last word of a `MODEL` clause: an `ORDER BY` after it stays.
+fn model(words: &[Word<'_>], at: usize) -> usize {
+    let mut depth = 0_usize;
+    for (index, word) in words.iter().enumerate().skip(at) {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            if depth == 0 {
+                return index - 1;
+            }
+            depth -= 1;
+        } else if depth == 0 && word.is("order") {
+            return index - 1;
+        }
+    }
+    words.len() - 1
+}
+
+/// Whether a word ends or starts a value, so that an operator may stand beside it.
+fn is_operand(words: &[Word<'_>], at: usize) -> bool {
+    const KEYWORDS: [&str; 18] = [
+        "select", "distinct", "and", "or", "not", "when", "then", "else", "by", "on", "where",
+        "having", "as", "from", "in", "between", "like", "all",
+    ];
+    let Some(word) = words.get(at) else { return false };
+    match word.kind {
+        WordKind::Number | WordKind::Quoted => true,
+        WordKind::Bare => !KEYWORDS.iter().any(|keyword| word.is(keyword)),
+        WordKind::Symbol => word.is(")"),
+        WordKind::Text => false,
+    }
 }
 
 /// Index of the parenthesis that closes the one at an index.
@@ -125,6 +190,15 @@ mod tests {
         check("LISTAGG(a, ',' ON OVERFLOW TRUNCATE '…' WITH COUNT) x", "LISTAGG(a, ',' ) x");
         check("a (NAMED aa), b (TITLE 'x') FROM t", "a as aa , b FROM t");
         check("CURRENT DATE - 30 DAYS, b + 1 DAY", "current_DATE - 30 , b + 1");
+        check("FROM IDENTIFIER('d.s.t') JOIN TABLE('u')", "FROM d.s.t JOIN u");
+        check("ORDER SIBLINGS BY a", "ORDER BY a");
+        check("CONNECT BY NOCYCLE PRIOR a = b", "CONNECT BY PRIOR a = b");
+        check("(FROM t MODEL DIMENSION BY (d) MEASURES (m) (m[1] = 2)) x", "(FROM t ) x");
+        check("FROM t MODEL RETURN ALL ROWS MEASURES (m) ORDER BY d", "FROM t ORDER BY d");
+        check(
+            "a ** 2, COUNT(*), b MOD 3, MOD(b, 3), c mod, d MOD (e)",
+            "a ^ 2, COUNT(*), b % 3, MOD(b, 3), c mod, d % (e)",
+        );
         check("INTERVAL 1 DAY, a - b days", "INTERVAL 1 DAY, a - b days");
         check("d + INTERVAL -1 DAY", "d + INTERVAL -1 DAY");
         // Columns of these names.

@@ -161,3 +161,25 @@ fn deep_and_long_statements_do_not_overflow() {
     let list = format!("SELECT a FROM t WHERE b IN ({})", vec!["1"; 20_000].join(","));
     check(&list, "t | a=t.a");
 }
+
+#[test]
+fn what_cannot_be_seen_is_said() {
+    let unresolved = |text: &str| -> Vec<String> {
+        match read(text, None, &Nothing) {
+            Sql::Select(select) => select.unresolved.into_iter().map(|(name, _)| name).collect(),
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(unresolved("SELECT a FROM dbo.fn_open('a', 1) f"), ["dbo.fn_open"]);
+    assert_eq!(unresolved("SELECT f.p FROM t CROSS APPLY dbo.fn_split(t.tags) f"), none);
+    assert_eq!(unresolved("SELECT value FROM STRING_SPLIT('a,b', ',')"), none);
+    assert_eq!(unresolved("SELECT a FROM OPENQUERY(CRM, 'EXEC report')"), ["CRM"]);
+    assert_eq!(unresolved("SELECT a FROM OPENQUERY(CRM, 'SELECT a FROM t')"), none);
+    let reason = |text: &str| match read(text, None, &Nothing) {
+        Sql::Procedure(reason) => reason,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert!(reason("EXEC dbo.p 1").contains("stored procedure `dbo.p`"));
+    assert!(reason("SHOW TABLES").contains("`SHOW` names no table"));
+}

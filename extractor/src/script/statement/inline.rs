@@ -28,6 +28,10 @@ pub(super) fn read(data: &str, delimiter: Option<&str>, labels: bool) -> InlineD
     let mut names = Vec::new();
     if labels {
         names = lines.next().map(|line| cells(line, delimiter)).unwrap_or_default();
+        // A comma at the end of the header starts no field.
+        while names.len() > 1 && names.last().is_some_and(String::is_empty) {
+            names.pop();
+        }
     }
     let mut complete = true;
     for line in lines {
@@ -92,6 +96,7 @@ mod tests {
         check("\r\na, b c ,d\r\n1,2,3\r\n", None, &["a", "b c", "d"], &[&["1", "2", "3"]]);
         check("[a b]|\"c|d\"\n'x', y|", Some("|"), &["a b", "c|d"], &[&["'x', y", ""]]);
         check("a\n\n", None, &["a"], &[]);
+        check("a,\nx,", None, &["a"], &[&["x", ""]]);
         check("a\tb\n1\t2", Some("\\t"), &["a", "b"], &[&["1", "2"]]);
     }
 }

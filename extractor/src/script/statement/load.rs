@@ -125,6 +125,11 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
     if to == from + 1 && tokens.is_symbol(from, "*") {
         return Item { kind: ItemKind::Star, name: String::new(), named: false };
     }
+    if to == from + 2 && tokens.is_word(from, "as") {
+        // `$(vField) as Amount` with a variable that is empty.
+        let kind = ItemKind::Expression { text: String::new(), references: Vec::new() };
+        return Item { kind, name: whole(tokens, from + 1, to), named: true };
+    }
     let alias = (from + 1..to.saturating_sub(1)).rev().find(|&index| tokens.is_word(index, "as"));
     let end = alias.unwrap_or(to);
     let text = tokens.span(from, end);
@@ -139,7 +144,13 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
         },
     };
     let name = match (alias, &kind) {
-        (Some(alias), _) => whole(tokens, alias + 1, to),
+        (Some(alias), _) => {
+            // `as [Amount] $(vMoreFields)` with a variable that is not known.
+            let more = alias + 2..to;
+            let quoted = tokens.get(alias + 1).is_some_and(|name| name.kind != TokenKind::Word);
+            let unknown = quoted && more.into_iter().all(|at| tokens.text_at(at).starts_with("$("));
+            whole(tokens, alias + 1, if unknown { alias + 2 } else { to })
+        }
         (None, ItemKind::Field(name)) => name.clone(),
         // The field is named by the expression's text, which must not carry a secret on.
         _ => mask(text),

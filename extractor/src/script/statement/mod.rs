@@ -105,6 +105,8 @@ pub(crate) enum Statement {
     },
     Binary(String),
     Directory(String),
+    /// A label alone: it names the table that comes next.
+    Label,
     /// `TRACE`, `SLEEP`, `TAG` and others that move no data.
     Nothing,
     Unknown(String),
@@ -141,16 +143,20 @@ pub(crate) fn parse(text: &str) -> Parsed {
     {
         first += 1;
     }
+    let body_at = first;
     let (mut prefixes, mut first) = prefix::read(&tokens, first);
-    // `WHEN x Label: LOAD …`
-    if !prefixes.is_empty() && tokens.is_symbol(first + 1, ":") {
+    // `WHEN x Label: LOAD …`, `BUFFER Label: LOAD …`
+    if first > body_at && tokens.is_symbol(first + 1, ":") {
         label = tokens.name_at(first).or(label);
         let (more, after) = prefix::read(&tokens, first + 2);
         prefixes.extend(more);
         first = after;
     }
     let mut rest = None;
-    let statement = dispatch(&tokens, first, &mut rest);
+    let statement = match label.is_some() && all.is_empty() {
+        true => Statement::Label,
+        false => dispatch(&tokens, first, &mut rest),
+    };
     Parsed { label, prefixes, statement, rest }
 }
 
@@ -191,7 +197,9 @@ fn dispatch(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) -> Statem
     match word.as_str() {
         "load" => load::read(tokens, at, rest),
         "sql" => Statement::Sql(after(at + 1).to_owned()),
-        "select" | "with" => Statement::Sql(after(at).to_owned()),
+        "select" | "with" | "sqltables" | "sqlcolumns" | "sqltypes" => {
+            Statement::Sql(after(at).to_owned())
+        }
         "direct" => load::read_direct(tokens, at),
         "set" | "let" => assignment(tokens, at),
         "lib" | "odbc" | "oledb" | "custom" | "connect" | "connect32" | "connect64" => {
@@ -215,9 +223,8 @@ fn dispatch(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) -> Statem
         "binary" => tables::binary(tokens, at),
         "directory" => tables::directory(tokens, at),
         "trace" | "sleep" | "tag" | "untag" | "search" | "force" | "nullasvalue" | "nullasnull"
-        | "star" | "loosen" | "execute" | "flushlog" | "unload" | "import" | "rem" | "info" => {
-            Statement::Nothing
-        }
+        | "star" | "inputfield" | "autonumber" | "loosen" | "execute" | "flushlog" | "unload"
+        | "import" | "rem" | "info" => Statement::Nothing,
         _ if word.starts_with("$(") => {
             Statement::Unknown(format!("what `{}` stands for is not known", tokens.text_of(token)))
         }

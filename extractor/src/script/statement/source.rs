@@ -112,7 +112,7 @@ fn files(tokens: &Tokens<'_>, mut at: usize) -> (LoadSource, usize) {
             if end == at {
                 break;
             }
-            paths.push(path(tokens, at, end));
+            paths.push(file_path(tokens, at, end));
             at = end;
             if !tokens.is_symbol(at, ",") {
                 break;
@@ -162,6 +162,15 @@ fn path_end(tokens: &Tokens<'_>, at: usize) -> usize {
         end = if opens { tokens.after_parenthesis(end) } else { end + 1 };
     }
     end
+}
+
+/// A path made of tokens; `'[lib://x/y.qvd]'` carries its brackets within its quotes.
+pub(super) fn file_path(tokens: &Tokens<'_>, from: usize, to: usize) -> String {
+    let path = path(tokens, from, to);
+    match path.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) if !inner.contains(['[', ']']) => inner.to_owned(),
+        _ => path,
+    }
 }
 
 fn path(tokens: &Tokens<'_>, from: usize, to: usize) -> String {

@@ -1,6 +1,7 @@
 //! Statements on tables and fields that are there already.
 
 use super::names::{list, pairs, whole};
+use super::source::file_path;
 use super::{Statement, TokenKind, Tokens, part};
 
 /// `STORE [* | fields FROM] table INTO path [(format)]`.
@@ -24,7 +25,7 @@ pub(super) fn store(tokens: &Tokens<'_>, at: usize) -> Statement {
             (into + 1..end).rev().find(|&index| tokens.is_symbol(index, "(")).unwrap_or(end);
     }
     let format = tokens.name_at(format_at + 1).map(|name| name.to_ascii_lowercase());
-    let path = whole(tokens, into + 1, format_at);
+    let path = file_path(tokens, into + 1, format_at);
     if table.is_empty() || path.is_empty() {
         return Statement::Unknown("`STORE` without a table or a file".to_owned());
     }
@@ -139,7 +140,7 @@ pub(super) fn derive(tokens: &Tokens<'_>, at: usize) -> Statement {
 
 /// `BINARY path`.
 pub(super) fn binary(tokens: &Tokens<'_>, at: usize) -> Statement {
-    let path = whole(tokens, at + 1, tokens.all.len());
+    let path = file_path(tokens, at + 1, tokens.all.len());
     if path.is_empty() {
         Statement::Unknown("`BINARY` without an app".to_owned())
     } else {
