@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     measure,
-    site::{self, EVENTS_PER_APP, SERVICE},
+    site::{self, SERVICE, Shape},
 };
 
 /// Events of a batch, as configured by default.
@@ -64,10 +64,11 @@ pub(crate) async fn load(
     };
     let sink = OpenMetadataSink::connect(settings, CancellationToken::new()).await?;
     let (mut wall, mut cpu, mut events) = (Duration::ZERO, Duration::ZERO, 0);
-    let per_batch = (BATCH / EVENTS_PER_APP).max(1);
+    let shape = Shape::default();
+    let per_batch = (BATCH / shape.events_per_app()).max(1);
     let numbers: Vec<usize> = (0..apps).collect();
     for batch in numbers.chunks(per_batch) {
-        let mut items: Vec<_> = batch.iter().flat_map(|number| site::app(*number)).collect();
+        let mut items: Vec<_> = batch.iter().flat_map(|number| site::app(shape, *number)).collect();
         if without_edges {
             items.retain(|item| item.topic != Topic::Lineage);
         }
@@ -82,7 +83,7 @@ pub(crate) async fn load(
                 of_stage.push(item);
             }
         }
-        let (begun, computed) = (Instant::now(), measure::cpu());
+        let (begun, computed) = (Instant::now(), measure::own_cpu());
         sink.observe(&observed);
         for (wanted, of_stage) in &stages {
             let wanted = *wanted;
@@ -93,7 +94,7 @@ pub(crate) async fn load(
             }
         }
         wall += begun.elapsed();
-        cpu += measure::cpu().saturating_sub(computed);
+        cpu += measure::own_cpu().saturating_sub(computed);
     }
     let counted = sink.snapshot();
     Ok(Loaded {
@@ -104,6 +105,6 @@ pub(crate) async fn load(
         writes: counted.writes,
         created: counted.created,
         unchanged: counted.unchanged,
-        peak_mib: measure::peak_mib(),
+        peak_mib: measure::own_peak_mib(),
     })
 }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p loader-benchmark -- --events 100000
+//! cargo run --release -p loader-benchmark -- process
 //! cargo run --release -p loader-benchmark -- replicas
 //! ```
 //!
@@ -12,9 +13,11 @@
 
 mod load;
 mod measure;
+mod process;
 mod raw;
 mod replicas;
 mod site;
+mod topics;
 
 use std::{collections::HashMap, path::PathBuf, process::Stdio};
 
@@ -26,7 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     load::Loaded,
     raw::{Recorded, Recording},
-    site::EVENTS_PER_APP,
+    site::Shape,
 };
 
 /// Share of the raw rate, events a second and core, MiB.
@@ -54,6 +57,8 @@ struct Arguments {
 /// Another measurement, and what the program runs itself as.
 #[derive(Debug, Subcommand)]
 enum Child {
+    /// A loader as a process: its memory with a large site.
+    Process(process::Process),
     /// Several loaders of one group, as processes over a broker.
     Replicas(replicas::Replicas),
     /// Loads.
@@ -81,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
         Some(Child::Raw { root, token, file }) => {
             say(&raw::send(&root, &token, &file).await?.to_string());
         }
+        Some(Child::Process(arguments)) => process::measured(&arguments).await?,
         Some(Child::Replicas(arguments)) => replicas::measured(&arguments).await?,
         None => {
             let is_reached = measured(&arguments).await?;
@@ -91,13 +97,14 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn measured(arguments: &Arguments) -> anyhow::Result<bool> {
-    let apps = (arguments.events / EVENTS_PER_APP).max(1);
+    let per_app = Shape::default().events_per_app();
+    let apps = (arguments.events / per_app).max(1);
     let recorded = if arguments.without_raw { 0 } else { usize::MAX };
     let server = start(arguments.version.clone(), recorded).await?;
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
     say(&format!(
         "{apps} apps, {} events, OpenMetadata {}, {build} build",
-        apps * EVENTS_PER_APP,
+        apps * per_app,
         arguments.version
     ));
     let first: Loaded = load(&server, apps, false).await?;
