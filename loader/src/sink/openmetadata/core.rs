@@ -13,7 +13,7 @@ use super::{
     columns::ColumnCache,
     counters::Counters,
     fqn,
-    lineage::{EdgeLocks, Waited},
+    lineage::{Locks, Waited},
     map::{Kind, Naming},
     owners::Owners,
     search::Search,
@@ -37,7 +37,10 @@ pub(super) struct Core {
     pub(super) tables: Tables,
     /// Columns and charts at the ends of edges.
     pub(super) columns: ColumnCache,
-    pub(super) edge_locks: EdgeLocks,
+    /// Of entities, by id, whose edges are being read and written.
+    pub(super) edge_locks: Locks,
+    /// Of the ends of edges, by name, that are being asked for.
+    pub(super) reading: Locks,
     pub(super) waited: Waited,
     /// Names of the users that we write as or wrote as.
     users: Mutex<Vec<String>>,
@@ -98,7 +101,8 @@ impl Core {
             owners: Owners::default(),
             tables,
             columns: ColumnCache::default(),
-            edge_locks: EdgeLocks::default(),
+            edge_locks: Locks::default(),
+            reading: Locks::default(),
             waited: Waited::default(),
             users: Mutex::new(users),
             projects: Mutex::default(),
@@ -270,9 +274,12 @@ impl Core {
     where
         F: Future<Output = Result<T, E>>,
     {
-        // More than requests may be in flight, so that those are never too few.
-        let at_a_time = self.client.max_concurrency() * 2;
-        stream::iter(futures).buffered(at_a_time).try_collect().await
+        stream::iter(futures).buffered(self.at_a_time()).try_collect().await
+    }
+
+    /// Things done at a time: more than requests may be in flight, so that those are never too few.
+    pub(super) fn at_a_time(&self) -> usize {
+        self.client.max_concurrency() * 2
     }
 
     /// Counts values that stay because a person edited them.

@@ -105,6 +105,46 @@ async fn a_changed_chart_replaces_its_columns_only() {
 }
 
 #[tokio::test]
+async fn an_unchanged_edge_is_known_by_what_is_stored() {
+    for version in ["1.2.5", "1.8.12", "1.12.6"] {
+        let world = World::new(version).await;
+        let events = site::site();
+        world.load(&events).await;
+        let sink = world.sink().await;
+        let (edges, entities): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| matches!(event, Event::Lineage(_)));
+        apply(&sink, &upserts(&entities)).await;
+        world.server.clear_requests();
+        let outcomes = apply(&sink, &upserts(&edges)).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Unchanged), "{outcomes:?}");
+        let paths: std::collections::BTreeSet<_> =
+            world.server.requests().into_iter().map(|request| request.path).collect();
+        let asked: Vec<_> = paths.iter().filter(|path| !path.contains("/lineage/")).collect();
+        assert_eq!(asked, Vec::<&String>::new(), "{version}: neither ends nor columns");
+        // Per app: the dashboard, its master items, and its table that is loaded from a file.
+        assert_eq!(paths.len(), 6, "{version}: {paths:?}");
+        assert_eq!(world.server.requests().len(), 6, "{version}: each once");
+    }
+}
+
+#[tokio::test]
+async fn an_edge_of_all_columns_grows_with_its_ends() {
+    let world = World::new("1.12.6").await;
+    let model = |fields: &[&str]| {
+        let fields = fields.iter().map(|name| site::field(name, DataType::String)).collect();
+        Event::DataModel(Box::new(site::table("app-1", "T", fields)))
+    };
+    let all = vec![site::column(&["*"], Some("*"))];
+    let edge = site::edge("app-1", Node::file(site::FILE), Node::data_model("app-1", "T"), all);
+    world.load(&[site::file(), model(&["id"]), edge.clone()]).await;
+    let columns = |world: &World| edges(world).first().map(|edge| edge.2.len());
+    assert_eq!(columns(&world), Some(1));
+    world.load_unchanged(std::slice::from_ref(&edge)).await;
+    assert_eq!(world.load(&[model(&["id", "amount"]), edge]).await[1], Outcome::Updated);
+    assert_eq!(columns(&world), Some(2));
+}
+
+#[tokio::test]
 async fn many_charts_are_one_write() {
     let world = World::new("1.12.6").await;
     let charts: Vec<String> = (0..50).map(|i| format!("c{i}")).collect();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     super::{client::Failure, core::Core, map::Kind, state::Lookup, tables::Resolution},
     edge::Contribution,
-    ends::{Columns, End, EndRef},
+    ends::{End, EndRef},
     write::{self, Side},
 };
 use crate::sink::{Change, Fatal, Item, Outcome};
@@ -120,7 +120,7 @@ async fn by_ends(core: &Core, kind: Kind, name: &str, gone: &[Gone]) -> Result<(
 
 pub(super) fn our_end(core: &Core, kind: Kind, name: &str, id: String) -> End {
     let fqn = core.naming.fqn(kind, name);
-    End { entity_type: kind.entity_type(), id, fqn, columns: Columns::None }
+    End { entity_type: kind.entity_type(), id, fqn }
 }
 
 async fn id_of(core: &Core, kind: Kind, name: &str) -> Result<Option<String>, Failure> {
@@ -169,7 +169,6 @@ pub(super) fn end_of(around: &Value, id: &str) -> Option<End> {
         entity_type: known.into_iter().find(|known| *known == entity_type)?,
         id: id.to_owned(),
         fqn: text(node, "fullyQualifiedName").unwrap_or_else(|| id.to_owned()),
-        columns: Columns::None,
     })
 }
 

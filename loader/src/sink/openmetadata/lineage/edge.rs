@@ -28,8 +28,8 @@ const MARK: &str = "Lineage of Qlik, kept by the loader; contributions:";
 pub(super) struct Entry {
     /// Qualified name of the column, or of the chart.
     pub(super) to: String,
-    /// Qualified names.
-    pub(super) from: BTreeSet<String>,
+    /// Qualified names, in order and each once.
+    pub(super) from: Vec<String>,
     /// Expression.
     pub(super) function: Option<String>,
 }
@@ -168,14 +168,19 @@ fn read_description(text: &str) -> (String, bool, BTreeSet<String>) {
 }
 
 impl Entry {
+    pub(super) fn new(to: String, mut from: Vec<String>, function: Option<&str>) -> Self {
+        from.sort_unstable();
+        from.dedup();
+        from.shrink_to_fit();
+        let function = function.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self { to, from, function }
+    }
+
     fn of(value: &Value) -> Option<Self> {
+        let to = value.get("toColumn")?.as_str()?.to_owned();
         let from = value.get("fromColumns").and_then(Value::as_array);
-        let function = value.get("function").and_then(Value::as_str);
-        Some(Self {
-            to: value.get("toColumn")?.as_str()?.to_owned(),
-            from: from.into_iter().flatten().filter_map(|c| Some(c.as_str()?.to_owned())).collect(),
-            function: function.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned),
-        })
+        let from = from.into_iter().flatten().filter_map(|c| Some(c.as_str()?.to_owned()));
+        Some(Self::new(to, from.collect(), value.get("function").and_then(Value::as_str)))
     }
 
     fn body(&self) -> Value {

@@ -5,7 +5,7 @@ fn features(version: &str) -> Features {
 }
 
 fn entry(from: &str, to: &str) -> Entry {
-    Entry { to: to.to_owned(), from: BTreeSet::from([from.to_owned()]), function: None }
+    Entry::new(to.to_owned(), vec![from.to_owned()], None)
 }
 
 fn whole(id: &str, entries: &[Entry]) -> Contribution {

@@ -1,11 +1,11 @@
 //! The ends of edges: which entity a node is, and which of its columns an event means. Pure.
 
-use std::collections::{BTreeSet, HashSet};
-
-use schemas::{
-    Event,
-    event::{ColumnLineage, Lineage, Node, node},
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
 };
+
+use schemas::event::{ColumnLineage, Lineage, Node, node};
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Which entity a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum EndRef {
     /// A data model or a dashboard of ours; `chart` is the qualified name of the chart meant.
     Ours { kind: Kind, name: String, chart: Option<String> },
@@ -49,6 +49,22 @@ impl EndRef {
             Node::DatabaseTable(table) => Self::Table(table.clone()),
         }
     }
+
+    /// The entity, whichever of its charts is meant.
+    pub(super) fn entity(self) -> Self {
+        match self {
+            Self::Ours { kind, name, .. } => Self::Ours { kind, name, chart: None },
+            Self::Table(_) => self,
+        }
+    }
+
+    /// Qualified name of the chart that is meant.
+    pub(super) fn chart(&self) -> Option<&str> {
+        match self {
+            Self::Ours { chart, .. } => chart.as_deref(),
+            Self::Table(_) => None,
+        }
+    }
 }
 
 /// An entity at the end of an edge.
@@ -58,7 +74,6 @@ pub(super) struct End {
     pub(super) id: String,
     /// Qualified name.
     pub(super) fqn: String,
-    pub(super) columns: Columns,
 }
 
 /// The columns of an end.
@@ -67,14 +82,26 @@ pub(super) enum Columns {
     /// None that edges could name.
     None,
     /// Of a data model: qualified name of the model, names of its columns.
-    Model(String, std::sync::Arc<HashSet<String>>),
+    Model(String, Arc<HashSet<String>>),
     /// Of a database table.
-    Table(std::sync::Arc<Table>),
+    Table(Arc<Table>),
     /// The chart of a dashboard.
     Chart(String),
 }
 
 impl Columns {
+    /// Those of an entity that have these qualified names.
+    pub(super) fn named<'a>(end: &End, names: impl Iterator<Item = &'a String>) -> Self {
+        match end.entity_type {
+            "table" => Self::Table(Arc::new(Table::with_columns(&end.id, &end.fqn, names))),
+            "dashboardDataModel" => {
+                let last = |name: &String| fqn::split(name).pop();
+                Self::Model(end.fqn.clone(), Arc::new(names.filter_map(last).collect()))
+            }
+            _ => Self::None,
+        }
+    }
+
     /// Qualified name of the column that Qlik calls `name`.
     fn find(&self, name: &str) -> Option<String> {
         match self {
@@ -142,12 +169,10 @@ pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -
             }
             continue;
         };
-        let mut sources = BTreeSet::new();
+        let mut sources = Vec::with_capacity(column.from_columns.len());
         for name in &column.from_columns {
             match from.find(name) {
-                Some(source) => {
-                    sources.insert(source);
-                }
+                Some(source) => sources.push(source),
                 None if matches!(from, Columns::None) => {}
                 None => {
                     result.dropped += 1;
@@ -158,8 +183,7 @@ pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -
         if sources.is_empty() {
             continue;
         }
-        let function = column.expression.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        let entry = Entry { to: target, from: sources, function: function.map(str::to_owned) };
+        let entry = Entry::new(target, sources, column.expression.as_deref());
         if seen.insert(entry.clone()) {
             result.entries.push(entry);
         }
@@ -169,8 +193,7 @@ pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -
         let taken: BTreeSet<String> = result.entries.iter().map(|entry| entry.to.clone()).collect();
         for (source, target) in from.pairs(to) {
             if !taken.contains(&target) {
-                let entry = Entry { to: target, from: BTreeSet::from([source]), function: None };
-                result.entries.push(entry);
+                result.entries.push(Entry::new(target, vec![source], None));
             }
         }
     }
@@ -178,14 +201,9 @@ pub(super) fn entries(columns: &[ColumnLineage], from: &Columns, to: &Columns) -
 }
 
 /// Whether a line stands for all columns that no other line names, each from the one of its name.
-fn is_any(column: &ColumnLineage) -> bool {
+pub(super) fn is_any(column: &ColumnLineage) -> bool {
     matches!(column.from_columns.as_slice(), [only] if only == "*")
         && column.to_column.as_deref() == Some("*")
-}
-
-/// Whether an event is such an edge of a service.
-pub(super) fn is_membership_of(event: &Event, service: &str) -> bool {
-    matches!(event, Event::Lineage(edge) if edge.service == service && is_membership(edge))
 }
 
 /// Whether an edge says no more than the `charts` of a dashboard: nothing is written for it.
@@ -198,8 +216,6 @@ pub(super) fn is_membership(event: &Lineage) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn model(columns: &[&str]) -> Columns {
@@ -228,11 +244,11 @@ mod tests {
         assert_eq!(
             names,
             [
-                BTreeSet::from(["s.model.m.\"a.b\"".to_owned(), "s.model.m.ID".to_owned()]),
-                BTreeSet::from([
+                ["s.model.m.\"a.b\"".to_owned(), "s.model.m.ID".to_owned()],
+                [
                     format!("s.model.m.{}", names::distinct_column("Id")),
                     "s.model.m.x__reserved__quote__y".to_owned(),
-                ]),
+                ],
             ]
         );
         assert_eq!(found.entries[0].function.as_deref(), Some("a+b"));
@@ -243,7 +259,7 @@ mod tests {
         let (from, to) = (model(&["a", "b", "c"]), model(&["b", "c", "d"]));
         let found = entries(&[line(&["*"], Some("*")), line(&["a"], Some("c"))], &from, &to);
         let pairs: Vec<_> = found.entries.iter().map(|e| (e.from.clone(), e.to.as_str())).collect();
-        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        let one = |name: &str| vec![name.to_owned()];
         assert_eq!(
             pairs,
             [(one("s.model.m.a"), "s.model.m.c"), (one("s.model.m.b"), "s.model.m.b")]

@@ -1,8 +1,5 @@
 //! Finding the ends of edges.
 
-use std::collections::HashSet;
-
-use schemas::event::node::DatabaseTable;
 use serde_json::Value;
 
 use super::{
@@ -11,6 +8,7 @@ use super::{
         columns::Children,
         core::Core,
         map::Kind,
+        state::Lookup,
         tables::Resolution,
     },
     ends::{Columns, End, EndRef},
@@ -20,85 +18,76 @@ use super::{
 pub(super) enum Found {
     /// The entity.
     End(End),
-    /// One of ours that is not there yet.
-    Missing(String),
+    /// It is one of ours that is not there yet.
+    Missing,
     /// A table that is not in the catalogue.
     Unresolved(String),
 }
 
-/// Ends of ours that are not there.
-pub(super) type Absent = HashSet<(Kind, String)>;
-
-/// Looks for every end once, however many edges share it, so that [`find`] need not ask.
-pub(super) async fn prefetch(core: &Core, ends: &[EndRef]) -> Result<Absent, Failure> {
-    let mut ours: HashSet<(Kind, &str)> = HashSet::new();
-    let mut tables: HashSet<&DatabaseTable> = HashSet::new();
-    for end in ends {
-        match end {
-            EndRef::Ours { kind, name, .. } => {
-                ours.insert((*kind, name));
-            }
-            EndRef::Table(node) => {
-                tables.insert(node);
-            }
+/// Why edges wait for an entity of ours.
+pub(super) fn not_there(core: &Core, end: &EndRef) -> String {
+    match end {
+        EndRef::Ours { kind, name, .. } => {
+            format!("`{}` is not in OpenMetadata yet", core.naming.fqn(*kind, name))
         }
+        EndRef::Table(node) => format!("table `{}` is not in OpenMetadata yet", node.table),
     }
-    // Dashboards first: they know the ids of their data models.
-    let (dashboards, others): (Vec<_>, Vec<_>) =
-        ours.into_iter().partition(|(kind, _)| *kind == Kind::Dashboard);
-    let mut absent: Vec<Option<(Kind, String)>> = Vec::new();
-    for ends in [dashboards, others] {
-        let reads = ends
-            .into_iter()
-            .map(|(kind, name)| async move {
-                let found = read_children(core, kind, name, None).await?;
-                Ok::<_, Failure>(found.is_none().then(|| (kind, name.to_owned())))
-            })
-            .collect();
-        absent.extend(core.concurrently(reads).await?);
-    }
-    let resolutions = tables.into_iter().map(|node| core.tables.resolve(core, node)).collect();
-    core.concurrently(resolutions).await?;
-    Ok(absent.into_iter().flatten().collect())
 }
 
-/// Finds an end with its columns.
-pub(super) async fn find(core: &Core, end: &EndRef, absent: &Absent) -> Result<Found, Failure> {
+/// Finds an entity. What is asked for comes with its columns, which are remembered.
+pub(super) async fn entity(core: &Core, end: &EndRef) -> Result<Found, Failure> {
     match end {
         EndRef::Table(node) => Ok(match core.tables.resolve(core, node).await? {
             Resolution::Found(table) => Found::End(End {
                 entity_type: "table",
                 id: table.id.clone(),
                 fqn: table.fqn.clone(),
-                columns: Columns::Table(table),
             }),
             Resolution::NotFound(reason) => Found::Unresolved(reason),
         }),
+        EndRef::Ours { kind, name, .. } => {
+            let known = match core.directory.lookup(*kind, name) {
+                Lookup::Known(known) if !known.deleted => known.id(),
+                Lookup::Known(_) | Lookup::Absent | Lookup::Unasked => None,
+            };
+            let id = match known {
+                Some(id) => Some(id),
+                None => read_children(core, *kind, name, None).await?.map(|(id, _)| id),
+            };
+            // Where nothing may be written it would be there by now, if only its event was seen.
+            Ok(match id.or_else(|| core.planned_id(*kind, name)) {
+                Some(id) => Found::End(End {
+                    entity_type: kind.entity_type(),
+                    id,
+                    fqn: core.naming.fqn(*kind, name),
+                }),
+                None => Found::Missing,
+            })
+        }
+    }
+}
+
+/// The columns of an end that is there, or why they are still to come.
+pub(super) async fn columns(core: &Core, end: &EndRef) -> Result<Result<Columns, String>, Failure> {
+    match end {
+        EndRef::Table(node) => Ok(match core.tables.resolve(core, node).await? {
+            Resolution::Found(table) => Ok(Columns::Table(table)),
+            Resolution::NotFound(_) => Err(not_there(core, end)),
+        }),
         EndRef::Ours { kind, name, chart } => {
             let fqn = core.naming.fqn(*kind, name);
-            let missing = || {
-                // Where nothing may be written it would be there by now, if only its event was seen.
-                let Some(id) = core.planned_id(*kind, name) else {
-                    return Found::Missing(format!("`{fqn}` is not in OpenMetadata yet"));
-                };
+            let Some((_, children)) = read_children(core, *kind, name, chart.as_deref()).await?
+            else {
+                let is_planned = core.planned_id(*kind, name).is_some();
                 let columns = chart.clone().map_or(Columns::None, Columns::Chart);
-                Found::End(End { entity_type: kind.entity_type(), id, fqn: fqn.clone(), columns })
+                return Ok(is_planned.then_some(columns).ok_or_else(|| not_there(core, end)));
             };
-            if absent.contains(&(*kind, name.clone())) {
-                return Ok(missing());
-            }
-            let found = read_children(core, *kind, name, chart.as_deref()).await?;
-            let Some((id, children)) = found else { return Ok(missing()) };
-            let columns = match (kind, chart) {
-                (Kind::DataModel, _) => Columns::Model(fqn.clone(), children),
-                (_, Some(chart)) if children.contains(chart) => Columns::Chart(chart.clone()),
-                (_, Some(chart)) => {
-                    let reason = format!("`{chart}` is not on dashboard `{fqn}` yet");
-                    return Ok(Found::Missing(reason));
-                }
-                (_, None) => Columns::None,
-            };
-            Ok(Found::End(End { entity_type: kind.entity_type(), id, fqn, columns }))
+            Ok(match (kind, chart) {
+                (Kind::DataModel, _) => Ok(Columns::Model(fqn, children)),
+                (_, Some(chart)) if children.contains(chart) => Ok(Columns::Chart(chart.clone())),
+                (_, Some(chart)) => Err(format!("`{chart}` is not on dashboard `{fqn}` yet")),
+                (_, None) => Ok(Columns::None),
+            })
         }
     }
 }
@@ -124,13 +113,13 @@ async fn read_children(
     name: &str,
     chart: Option<&str>,
 ) -> Result<Option<(String, Children)>, Failure> {
-    if let Some(children) = core.columns.get(kind, name)
-        && chart.is_none_or(|chart| children.contains(chart))
-        // A dashboard without id is read with its data models, which saves reading them one by one.
-        && (kind != Kind::Dashboard || core.directory.has_id(kind, name))
-        && let Some(id) = core.find(kind, name).await?.and_then(|known| known.id())
-    {
-        return Ok(Some((id, children)));
+    if let Some(known) = remembered(core, kind, name, chart).await? {
+        return Ok(Some(known));
+    }
+    // Edges that share an end are made ready at the same time.
+    let _guard = core.reading.of(name).await;
+    if let Some(known) = remembered(core, kind, name, chart).await? {
+        return Ok(Some(known));
     }
     let (member, part, fields) = match kind {
         Kind::Dashboard => ("charts", "fullyQualifiedName", "charts,dataModels"),
@@ -151,6 +140,24 @@ async fn read_children(
     let items = entity.get(member).and_then(Value::as_array);
     let children = items.into_iter().flatten().filter_map(|item| text(item, part)).collect();
     Ok(Some((id, core.columns.set(kind, name, children))))
+}
+
+/// Id and children, when both are remembered and hold the chart that is wanted.
+async fn remembered(
+    core: &Core,
+    kind: Kind,
+    name: &str,
+    chart: Option<&str>,
+) -> Result<Option<(String, Children)>, Failure> {
+    let Some(children) = core.columns.get(kind, name) else { return Ok(None) };
+    // A dashboard without id is read with its data models, which saves reading them one by one.
+    let is_enough = chart.is_none_or(|chart| children.contains(chart))
+        && (kind != Kind::Dashboard || core.directory.has_id(kind, name));
+    if !is_enough {
+        return Ok(None);
+    }
+    let id = core.find(kind, name).await?.and_then(|known| known.id());
+    Ok(id.map(|id| (id, children)))
 }
 
 /// Forgets what was known of an end.

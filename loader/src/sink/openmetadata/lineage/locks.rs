@@ -1,24 +1,24 @@
-//! Who may write which edges when.
+//! Who may read and write what when.
 
 use std::{collections::HashSet, sync::Mutex};
 
 use super::super::{core::lock, state::name_number};
 
-/// Locks of entities whose edges are being read and written, by a few bits of their id: two calls must
-/// not undo each other's writes.
+/// Locks of things by a few bits of their names: of entities whose edges are being read and written, as two
+/// calls must not undo each other's writes; of what is asked for, as one question is enough.
 #[derive(Debug)]
-pub(in super::super) struct EdgeLocks([tokio::sync::Mutex<()>; 64]);
+pub(in super::super) struct Locks([tokio::sync::Mutex<()>; 64]);
 
-impl Default for EdgeLocks {
+impl Default for Locks {
     fn default() -> Self {
         Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
     }
 }
 
-impl EdgeLocks {
-    /// Waits until the edges that lead to an entity are free.
-    pub(super) async fn of(&self, id: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let index = usize::try_from(name_number(id) & 63).unwrap_or_default();
+impl Locks {
+    /// Waits until a thing is free.
+    pub(in super::super) async fn of(&self, name: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let index = usize::try_from(name_number(name) & 63).unwrap_or_default();
         match self.0.get(index) {
             Some(mutex) => Some(mutex.lock().await),
             None => None,

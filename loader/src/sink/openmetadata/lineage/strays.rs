@@ -16,7 +16,7 @@ use super::{
         state,
     },
     delete::{end_of, our_end},
-    edge::{Contribution, Details, Us},
+    edge::{Contribution, Details},
     write::{self, Side},
 };
 use crate::sink::Outcome;
@@ -68,7 +68,7 @@ async fn of(core: &Core, alive: &Alive, target: Target) -> Result<(usize, Vec<St
         Err(failure) => return Err(failure),
     };
     let users = core.users();
-    let us = us(core, &users);
+    let us = write::us(core, &users);
     let (mut total, mut strays) = (0, Vec::new());
     for (source, to, details) in write::edges(&around, "upstreamEdges") {
         if to != target.id || !details.is_ours(us) {
@@ -164,8 +164,4 @@ pub(in super::super) async fn remove_stray(
 /// Whether a qualified name is one of the service.
 fn is_ours(core: &Core, fqn: &str) -> bool {
     super::super::fqn::split(fqn).first() == Some(&core.naming.service)
-}
-
-fn us<'a>(core: &'a Core, users: &'a [String]) -> Us<'a> {
-    Us { features: &core.naming.features, users, overrides: core.load.override_lineage }
 }

@@ -124,9 +124,19 @@ pub(super) fn may_carry_columns(core: &Core, from: &End, to: &End) -> bool {
     takes_columns_always(from, to) || core.model_columns() != Some(false)
 }
 
+/// Whether that is not known yet.
+pub(super) fn is_in_doubt(core: &Core, from: &End, to: &End) -> bool {
+    core.model_columns().is_none() && !takes_columns_always(from, to)
+}
+
 /// 1.2 takes columns from tables to tables and data models only (seen).
 fn takes_columns_always(from: &End, to: &End) -> bool {
     from.entity_type == "table" && to.entity_type != "dashboard"
+}
+
+/// Whose edges are ours; `users` are [`Core::users`].
+pub(super) fn us<'a>(core: &'a Core, users: &'a [String]) -> Us<'a> {
+    Us { features: &core.naming.features, users, overrides: core.load.override_lineage }
 }
 
 /// Brings one edge to what the events say.
@@ -137,21 +147,9 @@ pub(super) async fn write(
     removed: &[Contribution],
 ) -> Result<Outcome, Failure> {
     let users = core.users();
-    let us = Us {
-        features: &core.naming.features,
-        users: &users,
-        overrides: core.load.override_lineage,
-    };
+    let us = us(core, &users);
     let leads_to_dashboard = side.to.entity_type == "dashboard";
-    let in_doubt = core.model_columns().is_none() && !takes_columns_always(side.from, side.to);
-    if in_doubt && !added.is_empty() {
-        // An edge that is stored without columns was written so because the server refused them.
-        let bare = without_columns(added);
-        let fate = edge::merge(side.stored, &bare, removed, leads_to_dashboard, us);
-        if fate == Fate::Stays {
-            return Ok(Outcome::Unchanged);
-        }
-    }
+    let in_doubt = is_in_doubt(core, side.from, side.to);
     let fate = edge::merge(side.stored, added, removed, leads_to_dashboard, us);
     let details = match fate {
         Fate::Stays => return Ok(Outcome::Unchanged),

@@ -9,6 +9,7 @@
 //! an unambiguous hit counts. What is not found, or found twice, is said with what comes near.
 
 mod matching;
+mod table;
 
 use std::{
     collections::HashMap,
@@ -20,60 +21,14 @@ use schemas::event::node::DatabaseTable;
 use serde_json::Value;
 
 use self::matching::{Choice, DatabaseService, Scope, Wanted};
+pub(super) use self::table::Table;
 use super::{
     client::{Client, Failure},
     core::{Core, lock},
     fqn,
-    names::folded,
     pages::Cursor,
     settings::TableSettings,
 };
-
-/// A table of the catalogue.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) id: String,
-    pub(super) fqn: String,
-    /// Qualified names of columns, nested ones included, by name.
-    columns: HashMap<String, String>,
-    /// The same by folded name; `None` when several share it.
-    folded: HashMap<String, Option<String>>,
-}
-
-impl Table {
-    fn of(entity: &Value) -> Option<Self> {
-        let mut table = Self {
-            id: entity.get("id")?.as_str()?.to_owned(),
-            fqn: entity.get("fullyQualifiedName")?.as_str()?.to_owned(),
-            ..Self::default()
-        };
-        let mut pending: Vec<(&Value, String)> =
-            children(entity, "columns").map(|column| (column, table.fqn.clone())).collect();
-        let mut columns = Vec::new();
-        while let Some((column, parent)) = pending.pop() {
-            let Some(name) = column.get("name").and_then(Value::as_str) else { continue };
-            let own = column.get("fullyQualifiedName").and_then(Value::as_str);
-            let own = own.map_or_else(|| fqn::child(&parent, name), str::to_owned);
-            pending.extend(children(column, "children").map(|child| (child, own.clone())));
-            columns.push((name.to_owned(), own));
-        }
-        for (name, own) in columns {
-            table
-                .folded
-                .entry(folded(&name))
-                .and_modify(|known| *known = None)
-                .or_insert_with(|| Some(own.clone()));
-            table.columns.insert(name, own);
-        }
-        Some(table)
-    }
-
-    /// Qualified name of a column: spelled exactly so, else the only one in another case.
-    pub(super) fn column(&self, name: &str) -> Option<String> {
-        let exact = self.columns.get(name);
-        exact.cloned().or_else(|| self.folded.get(&folded(name)).cloned().flatten())
-    }
-}
 
 fn children<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value.get(name).and_then(Value::as_array).into_iter().flatten()
@@ -90,7 +45,7 @@ pub(super) enum Resolution {
 impl Resolution {
     fn columns(&self) -> usize {
         match self {
-            Self::Found(table) => table.columns.len(),
+            Self::Found(table) => table.len(),
             Self::NotFound(_) => 0,
         }
     }
@@ -110,7 +65,7 @@ const FOUND_FOR: Duration = Duration::from_secs(600);
 const MISSING_FOR: Duration = Duration::from_secs(120);
 /// Most tables remembered; emptied when full.
 const MAX_KNOWN: usize = 20_000;
-/// Most columns of them, some 300 bytes each: a warehouse has tables with hundreds.
+/// Most columns of them, some 80 bytes each: a warehouse has tables with hundreds.
 const MAX_COLUMNS: usize = 100_000;
 /// Most hits of a search that are looked at.
 const MAX_HITS: usize = 100;
@@ -173,6 +128,10 @@ impl Tables {
         core: &Core,
         node: &DatabaseTable,
     ) -> Result<Resolution, Failure> {
+        if let Some(resolution) = lock(&self.known).get(node) {
+            return Ok(resolution.clone());
+        }
+        let _guard = core.reading.of(&node.table).await;
         if let Some(resolution) = lock(&self.known).get(node) {
             return Ok(resolution.clone());
         }
@@ -379,17 +338,14 @@ fn missing(node: &DatabaseTable, wanted: &Wanted, place: &str, similar: &[String
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn what_is_remembered_is_bounded_by_its_columns() {
         let node = |name: &str| DatabaseTable { table: name.to_owned(), ..Default::default() };
         let wide = || {
-            let columns = (0..MAX_COLUMNS / 2).map(|number| (number.to_string(), String::new()));
-            let table = Table { columns: columns.collect(), ..Table::default() };
-            Resolution::Found(Arc::new(table))
+            let columns: Vec<_> = (0..MAX_COLUMNS / 2).map(|n| format!("t.{n}")).collect();
+            Resolution::Found(Arc::new(Table::with_columns("1", "t", columns.iter())))
         };
         let mut known = Known::default();
         known.insert(node("a"), wide());
@@ -402,29 +358,5 @@ mod tests {
         known.insert(node("d"), wide());
         assert!(known.get(&node("b")).is_none() && known.get(&node("d")).is_some());
         assert_eq!(known.columns, MAX_COLUMNS / 2);
-    }
-
-    #[test]
-    fn columns_are_found_in_any_case_unless_that_is_ambiguous() {
-        let table = Table::of(&json!({
-            "id": "1", "fullyQualifiedName": "s.d.x.t",
-            "columns": [
-                {"name": "Amount", "fullyQualifiedName": "s.d.x.t.Amount"},
-                {"name": "a.b"},
-                {"name": "ID"}, {"name": "id"},
-                {"name": "s", "children": [{"name": "inner"}]},
-            ],
-        }))
-        .expect("a table");
-        let check = |name: &str, expected: Option<&str>| {
-            assert_eq!(table.column(name).as_deref(), expected, "{name}");
-        };
-        check("Amount", Some("s.d.x.t.Amount"));
-        check("AMOUNT", Some("s.d.x.t.Amount"));
-        check("a.b", Some("s.d.x.t.\"a.b\""));
-        check("ID", Some("s.d.x.t.ID"));
-        check("Id", None);
-        check("inner", Some("s.d.x.t.s.inner"));
-        check("nope", None);
     }
 }
