@@ -38,7 +38,7 @@ use crate::{
     error_text,
     filter::Filter,
     offsets::{Offsets, Ticket},
-    plan::{Batch, Burial, Revisits, WaitingRoom, Work},
+    plan::{Batch, Burial, Parked, Revisits, WaitingRoom, Work},
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
     source::{
@@ -260,6 +260,10 @@ impl<S: MetadataSink> Pipeline<S> {
             if self.superseded.contains(record.at, record.offset) {
                 self.parts.tally.count(record.at.topic, |counts| counts.superseded += 1);
                 self.offsets.done(ticket);
+                // What is recalled lies before it.
+                if self.recalling.is_none() && self.recalled.is_empty() {
+                    self.superseded.forget_read(record.at, record.offset);
+                }
                 continue;
             }
             match self.parts.decoder.decode(&record) {
@@ -282,6 +286,20 @@ impl<S: MetadataSink> Pipeline<S> {
                 }
             }
         }
+    }
+
+    /// Makes of a record once more what it was when it was put away.
+    fn unpark(&mut self, parked: Parked) -> Option<Work> {
+        let Parked { record, tickets, waited } = parked;
+        let reason = match self.parts.decoder.decode(&record) {
+            Decoded::Item(item) => return Some(Work { item: *item, record, tickets, waited }),
+            // Only when a thousand others came meanwhile.
+            Decoded::NeedsSchema(id) => format!("schema {id} is not known any more"),
+            Decoded::Foreign => "it is of another service now".to_owned(),
+            Decoded::Broken(reason) => reason,
+        };
+        self.give_up_event(Burial { record, tickets, stage: "decode", reason });
+        None
     }
 
     /// Puts a change into the batch, in place of older versions that have not been applied.
@@ -318,8 +336,11 @@ impl<S: MetadataSink> Pipeline<S> {
         if self.batch.is_due(now) || nothing_follows {
             works = self.batch.take();
         }
-        works.append(&mut self.room.take_due(now, self.parts.flow.batch.max.events));
-        works.append(&mut self.revisits.take_due(now));
+        let limit = self.parts.flow.batch.max.events;
+        let mut again = self.room.take_due(now, limit);
+        // Not more of both than a batch has.
+        again.append(&mut self.revisits.take_due(now, limit.saturating_sub(again.len())));
+        works.extend(again.into_iter().filter_map(|parked| self.unpark(parked)));
         let burials = std::mem::take(&mut self.burials);
         if !works.is_empty() || !burials.is_empty() {
             let (sink, letters) = (Arc::clone(&self.parts.sink), self.parts.letters.clone());
@@ -350,7 +371,7 @@ impl<S: MetadataSink> Pipeline<S> {
         if !self.only_waits() || is_shared || self.room.is_empty() || self.room.is_hurried() {
             return;
         }
-        let reason = self.room.iter().find_map(|work| Some(&work.waited.as_ref()?.reason));
+        let reason = self.room.iter().find_map(|parked| Some(&parked.waited.as_ref()?.reason));
         info!(
             waiting = self.room.len(),
             seconds = LAST_WAIT.as_secs(),
@@ -396,16 +417,22 @@ impl<S: MetadataSink> Pipeline<S> {
             return;
         }
         if self.parts.source.take_commit_failed() {
-            self.offsets.not_committed();
+            self.not_committed();
         }
-        let moved = self.offsets.take_committable();
-        if moved.is_empty() {
+        let places = self.open_edges.places(self.offsets.take_committable());
+        if places.is_empty() {
             return;
         }
-        if let Err(error) = self.parts.source.commit_later(&self.open_edges.places(moved)) {
+        if let Err(error) = self.parts.source.commit_later(&places) {
             warn!(error = error_text(&error), "failed to commit offsets; will try again");
-            self.offsets.not_committed();
+            self.not_committed();
         }
+    }
+
+    /// What was handed over to be committed may not have been.
+    fn not_committed(&mut self) {
+        self.offsets.not_committed();
+        self.open_edges.not_committed();
     }
 }
 

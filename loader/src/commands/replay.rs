@@ -13,7 +13,7 @@ use crate::{
     report::{Report, Tally},
     sink::{Fatal, MetadataSink},
     source::{
-        Config, Error, Source, Start, TopicPartition, find_topics,
+        Config, Error, Source, Span, Start, TopicPartition, find_topics,
         seek::{From, start_offsets},
     },
 };
@@ -92,11 +92,12 @@ pub(super) fn source(
     settings: &Settings,
     start: BTreeMap<TopicPartition, i64>,
 ) -> Result<Source, Error> {
+    let to_the_end = |(at, from)| (at, Span { from, until: i64::MAX });
     Source::start(&Config {
         kafka: settings.kafka.clone(),
         group_id: format!("{}.replay", settings.flow.group_id),
         group_instance_id: None,
-        start: Start::At(start),
+        start: Start::At(start.into_iter().map(to_the_end).collect()),
         stop_at_end: true,
         read_ahead: settings.flow.read_ahead,
     })

@@ -164,12 +164,11 @@ impl<S: MetadataSink> Pipeline<S> {
             return;
         }
         // Also what was committed without waiting for the answer.
-        self.offsets.not_committed();
-        let moved = self.offsets.take_committable();
+        self.not_committed();
+        let moved = self.open_edges.places(self.offsets.take_committable());
         if moved.is_empty() {
             return;
         }
-        let moved = self.open_edges.places(moved);
         match self.parts.source.commit_now(&moved, limit).await {
             Ok(()) => info!(partitions = moved.len(), "committed offsets"),
             Err(error) => warn!(

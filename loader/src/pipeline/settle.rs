@@ -7,7 +7,7 @@ use tracing::debug;
 use super::{Pipeline, apply::Progress};
 use crate::{
     offsets::Ticket,
-    plan::{Burial, Work},
+    plan::{Burial, Parked, Work},
     report::{Entry, stage_name},
     sink::{Fatal, MetadataSink, Outcome, Stage},
     source::Record,
@@ -28,7 +28,7 @@ impl<S: MetadataSink> Pipeline<S> {
                 for (work, outcome) in results {
                     self.settle(stage, work, outcome);
                 }
-                self.parts.tally.waiting_now(self.room.iter().map(|work| work.item.topic));
+                self.parts.tally.waiting_now(self.room.iter().map(Parked::topic));
             }
             Progress::Over(result) => {
                 self.applying = None;

@@ -1,6 +1,7 @@
 //! What is applied together, and in which order. Pure: knows no sink and takes no clock.
 
 mod batch;
+mod parked;
 mod revisit;
 mod stages;
 mod waiting;
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 
 pub use self::{
     batch::Batch,
+    parked::Parked,
     revisit::Revisits,
     stages::{by_stage, stage},
     waiting::WaitingRoom,
@@ -59,6 +61,13 @@ pub(crate) mod testing {
     use super::*;
     use crate::{offsets::Offsets, sink::Change, source::TopicPartition};
 
+    /// What was put away, made again.
+    pub(crate) fn again(parked: Parked) -> Work {
+        let Parked { record, tickets, waited } = parked;
+        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
+        Work { tickets, waited, ..work(&key, record.offset, true, 1) }
+    }
+
     /// A chart's upsert, or its delete, of `bytes` bytes and more.
     pub(crate) fn work(key: &str, offset: i64, upsert: bool, bytes: usize) -> Work {
         let at = TopicPartition { topic: Topic::Charts, partition: 0 };
@@ -74,7 +83,7 @@ pub(crate) mod testing {
                 at,
                 offset,
                 timestamp: None,
-                key: None,
+                key: Some(key.as_bytes().to_vec()),
                 value: Some(vec![0; bytes]),
                 headers: Vec::new(),
                 held: None,

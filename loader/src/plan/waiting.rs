@@ -11,7 +11,7 @@ use std::{
 use schemas::Topic;
 use tokio::time::Instant;
 
-use super::{Waited, Work};
+use super::{Parked, Waited, Work};
 use crate::{
     config::{Amount, Wait},
     source::{Closed, order::rank},
@@ -26,7 +26,7 @@ type Key = (Topic, String);
 #[derive(Debug)]
 pub struct WaitingRoom {
     limits: Wait,
-    works: HashMap<Key, (Instant, Work)>,
+    works: HashMap<Key, (Instant, Parked)>,
     /// When which is to be tried again.
     due: BTreeSet<(Instant, Key)>,
     spent: Amount,
@@ -82,33 +82,33 @@ impl WaitingRoom {
         let pause = self.limits.retry_interval.saturating_mul(doubled).min(MAX_RETRY);
         // The last attempt is at the deadline itself.
         let due = (now + pause).min(deadline);
-        // It no longer counts as read ahead: what it waits for may be still to be read.
-        work.record.held = None;
         let key = (work.item.topic, work.item.key.clone());
         if let Some(mut older) = self.take(key.0, &key.1) {
             work.tickets.append(&mut older.tickets);
         }
+        // It no longer counts as read ahead: what it waits for may be still to be read.
+        let parked = Parked::new(work);
         self.spent.events += 1;
-        self.spent.bytes += work.record.bytes();
+        self.spent.bytes += parked.bytes();
         self.assets += usize::from(rank(key.0) == 0);
         self.due.insert((due, key.clone()));
-        self.works.insert(key, (due, work));
+        self.works.insert(key, (due, parked));
         None
     }
 
     /// Takes the waiting change of a key out, as a newer version has come.
-    pub fn take(&mut self, topic: Topic, key: &str) -> Option<Work> {
+    pub fn take(&mut self, topic: Topic, key: &str) -> Option<Parked> {
         let key = (topic, key.to_owned());
-        let (due, work) = self.works.remove(&key)?;
+        let (due, parked) = self.works.remove(&key)?;
         self.due.remove(&(due, key));
         self.spent.events -= 1;
-        self.spent.bytes -= work.record.bytes();
+        self.spent.bytes -= parked.bytes();
         self.assets -= usize::from(rank(topic) == 0);
-        Some(work)
+        Some(parked)
     }
 
     /// Takes out what is to be tried again, the longest due first, at most `limit`.
-    pub fn take_due(&mut self, now: Instant, limit: usize) -> Vec<Work> {
+    pub fn take_due(&mut self, now: Instant, limit: usize) -> Vec<Parked> {
         let due: Vec<Key> = self
             .due
             .iter()
@@ -141,8 +141,8 @@ impl WaitingRoom {
     }
 
     /// The waiting changes, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Work> {
-        self.works.values().map(|(_, work)| work)
+    pub fn iter(&self) -> impl Iterator<Item = &Parked> {
+        self.works.values().map(|(_, parked)| parked)
     }
 
     /// Number of waiting changes.
@@ -166,7 +166,7 @@ impl WaitingRoom {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing::work;
+    use crate::plan::testing::{again, work};
 
     const LIMITS: Wait = Wait {
         timeout: Duration::from_secs(100),
@@ -177,6 +177,7 @@ mod tests {
     fn lineage(key: &str, bytes: usize) -> Work {
         let mut work = work(key, 1, true, bytes);
         work.item.topic = Topic::Lineage;
+        work.record.at.topic = Topic::Lineage;
         work
     }
 
@@ -195,7 +196,7 @@ mod tests {
             now = room.next_due().expect("due");
             assert!(room.take_due(now - Duration::from_millis(1), 9).is_empty());
             attempts.push((now - start).as_secs());
-            waiting = room.take_due(now, 9).pop();
+            waiting = room.take_due(now, 9).pop().map(again);
         };
         assert_eq!(attempts, [2, 6, 14, 30, 62, 100]);
         let waited = expired.waited.expect("waited");
@@ -209,13 +210,13 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut room = WaitingRoom::new(LIMITS);
         room.park(work("a", 1, true, 1), "no chart".to_owned(), start);
-        let again = room.take_due(after(2), 9).pop().expect("due");
-        room.park(again, "no chart".to_owned(), after(2));
+        let due = room.take_due(after(2), 9).pop().expect("due");
+        room.park(again(due), "no chart".to_owned(), after(2));
         assert_eq!(room.next_due(), Some(after(6)));
         room.hurry(after(5));
         assert_eq!(room.next_due(), Some(after(5)));
-        let again = room.take_due(after(5), 9).pop().expect("due");
-        let expired = room.park(again, "no chart".to_owned(), after(5)).expect("expired");
+        let due = room.take_due(after(5), 9).pop().expect("due");
+        let expired = room.park(again(due), "no chart".to_owned(), after(5)).expect("expired");
         assert_eq!(expired.waited.map(|waited| waited.attempts), Some(3));
         // What comes later is tried once more, and no longer.
         let late = work("b", 2, true, 1);
@@ -261,7 +262,7 @@ mod tests {
         room.park(work("late", 1, true, 1), "r".to_owned(), now + Duration::from_secs(1));
         room.park(work("early", 2, true, 1), "r".to_owned(), now);
         let due = room.take_due(now + Duration::from_secs(60), 1);
-        assert_eq!(due[0].item.key, "early");
+        assert_eq!(due[0].record.key.as_deref(), Some(b"early".as_slice()));
         assert_eq!(room.len(), 1);
     }
 }

@@ -40,6 +40,9 @@ const AT_A_TIME: usize = 4;
 /// Keys remembered of one partition: up to 35 MB, as the map holds twice as many places of 33 bytes and
 /// grows by doubling. Beyond that old versions of further keys are applied in order.
 const MAX_KEYS: usize = 400_000;
+/// Records that are old news remembered of all partitions, 8 bytes each. Beyond that old versions are
+/// applied in order.
+const MAX_OLD: usize = 2_000_000;
 /// A consumer's fetch queue, for each partition: only keys are kept.
 const QUEUED_KBYTES: &str = "1024";
 /// Bytes of a fetch, packed, for each partition.
@@ -55,6 +58,24 @@ pub struct Superseded {
 }
 
 impl Superseded {
+    /// What is superseded of a partition, in ascending order; the first of them when there are too many.
+    fn add(&mut self, at: TopicPartition, mut offsets: Vec<i64>) {
+        let known: usize = self.partitions.values().map(Vec::len).sum();
+        offsets.truncate(MAX_OLD.saturating_sub(known));
+        offsets.shrink_to_fit();
+        if !offsets.is_empty() {
+            self.partitions.insert(at, offsets);
+        }
+    }
+
+    /// Forgets a partition that was read beyond what is known of it.
+    pub fn forget_read(&mut self, at: TopicPartition, offset: i64) {
+        let is_last = |offsets: &Vec<i64>| offsets.last().is_none_or(|last| *last <= offset);
+        if self.partitions.get(&at).is_some_and(is_last) {
+            self.partitions.remove(&at);
+        }
+    }
+
     /// Whether a newer version of that record's key follows in the backlog.
     #[must_use]
     pub fn contains(&self, at: TopicPartition, offset: i64) -> bool {
@@ -147,7 +168,9 @@ async fn spans(
     match start {
         Start::At(start) => {
             for (at, span) in &mut spans {
-                span.low = start.get(at).copied().unwrap_or(span.low).clamp(span.low, span.high);
+                let Some(part) = start.get(at) else { continue };
+                span.low = part.from.clamp(span.low, span.high);
+                span.high = part.until.clamp(span.low, span.high);
             }
         }
         Start::Group => {
@@ -240,7 +263,7 @@ fn read_group(
                 break;
             }
         }
-        superseded.partitions.insert(*at, versions.finish());
+        superseded.add(*at, versions.finish());
     }
     Ok(())
 }
@@ -259,6 +282,8 @@ impl Versions {
         let hash = schemas::hash::of_bytes(key);
         let is_full = self.newest.len() >= MAX_KEYS;
         match self.newest.get_mut(&hash) {
+            // In order, so that versions are still applied in their order.
+            Some(newest) if self.old.len() >= MAX_OLD => *newest = offset,
             Some(newest) => self.old.push(std::mem::replace(newest, offset)),
             None if is_full => {}
             None => {
@@ -269,7 +294,6 @@ impl Versions {
 
     fn finish(mut self) -> Vec<i64> {
         self.old.sort_unstable();
-        self.old.shrink_to_fit();
         self.old
     }
 }
@@ -290,5 +314,20 @@ mod tests {
         check(&[], &[]);
         check(&["a", "b", "c"], &[]);
         check(&["a", "b", "a", "a", "c", "b"], &[10, 11, 12]);
+    }
+
+    #[test]
+    fn what_is_superseded_is_bounded_and_goes_as_it_is_read() {
+        let at = |partition| TopicPartition { topic: Topic::Charts, partition };
+        let mut superseded = Superseded::default();
+        superseded.add(at(0), (0..1_500_000).collect());
+        superseded.add(at(1), (0..1_500_000).collect());
+        superseded.add(at(2), vec![7]);
+        assert!(superseded.contains(at(1), 499_999) && !superseded.contains(at(1), 500_000));
+        assert!(!superseded.contains(at(2), 7), "there is no room");
+        superseded.forget_read(at(1), 499_998);
+        assert!(superseded.contains(at(1), 499_999), "still to be read");
+        superseded.forget_read(at(1), 499_999);
+        assert!(!superseded.contains(at(1), 499_999));
     }
 }

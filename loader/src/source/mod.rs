@@ -73,7 +73,8 @@ pub struct Place {
     pub note: Option<String>,
 }
 
-/// Offsets from one up to another, which is not included.
+/// Offsets from one up to another, which is not included. What is beyond the end of a partition is not
+/// there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// First.
@@ -171,8 +172,8 @@ pub struct Config {
 pub enum Start {
     /// All state topics, as a member of the group, from its committed offsets.
     Group,
-    /// These partitions, from these offsets, without joining the group.
-    At(BTreeMap<TopicPartition, i64>),
+    /// These parts of partitions, without joining the group.
+    At(BTreeMap<TopicPartition, Span>),
 }
 
 /// What the two sides tell each other besides events.
@@ -260,7 +261,7 @@ impl Source {
         std::thread::Builder::new()
             .name("kafka-reader".to_owned())
             .spawn(move || {
-                reader.run(&start);
+                reader.run(start);
                 // Dropping it says that the consumer is closed, if this was its last owner.
                 drop(end);
             })

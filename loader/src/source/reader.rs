@@ -1,7 +1,7 @@
 //! The consumer's thread: polls for the group's sake, hands records over as far as the budget goes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::{
-    Control, Event, Failure, Record, Start, TopicPartition,
+    Control, Event, Failure, Record, Span, Start, TopicPartition,
     context::{Change, Context, Queue},
     order::{self, Candidate},
 };
@@ -42,6 +42,8 @@ pub(super) struct Reader {
     control: Arc<Control>,
     events: mpsc::Sender<Event>,
     stop_at_end: bool,
+    /// Where partitions are to be read to, if not to their ends.
+    until: HashMap<TopicPartition, i64>,
     partitions: Vec<Partition>,
     /// When an error was logged last.
     logged: HashMap<i32, Instant>,
@@ -52,7 +54,8 @@ struct Partition {
     queue: PartitionQueue<Context>,
     /// The record to hand over next.
     head: Option<Record>,
-    /// Where the partition ended when it was assigned, if that could be asked.
+    /// Where it is to be read to: where the partition ended when it was assigned, if that could be asked, or
+    /// less.
     end: Option<i64>,
     behind: bool,
     empty_since: Instant,
@@ -75,16 +78,20 @@ impl Reader {
             control,
             events,
             stop_at_end,
+            until: HashMap::new(),
             partitions: Vec::new(),
             logged: HashMap::new(),
         }
     }
 
     /// Runs until the pipeline is gone.
-    pub(super) fn run(mut self, start: &Start) {
+    pub(super) fn run(mut self, start: Start) {
         let mut alive = match start {
             Start::Group => Ok(()),
-            Start::At(offsets) => self.assign(offsets),
+            Start::At(spans) => {
+                self.until = spans.iter().map(|(at, span)| (*at, span.until)).collect();
+                self.assign(&spans)
+            }
         };
         while alive.is_ok() && !self.control.is_closing() {
             alive = self.turn();
@@ -117,16 +124,13 @@ impl Reader {
     }
 
     /// Assigns partitions without a group.
-    fn assign(
-        &mut self,
-        offsets: &std::collections::BTreeMap<TopicPartition, i64>,
-    ) -> Result<(), Gone> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        let added: Result<Vec<()>, KafkaError> = offsets
+    fn assign(&mut self, spans: &BTreeMap<TopicPartition, Span>) -> Result<(), Gone> {
+        let mut list = TopicPartitionList::with_capacity(spans.len());
+        let added: Result<Vec<()>, KafkaError> = spans
             .iter()
-            .map(|(at, offset)| {
+            .map(|(at, span)| {
                 let name = self.names.name(at.topic);
-                list.add_partition_offset(&name, at.partition, Offset::Offset(*offset))
+                list.add_partition_offset(&name, at.partition, Offset::Offset(span.from))
             })
             .collect();
         let queues = self.consumer.context().split(&list);
@@ -148,7 +152,7 @@ impl Reader {
                 at,
                 queue,
                 head: None,
-                end: ends.get(&at).copied(),
+                end: ends.get(&at).into_iter().chain(self.until.get(&at)).copied().min(),
                 behind: true,
                 empty_since: Instant::now(),
             })

@@ -4,7 +4,10 @@
 //! of them. Each offset of a partition of edges is therefore committed with a note, which says where the
 //! first of them is, and its next owner reads from there. The brokers keep the note as long as the offset.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -34,7 +37,8 @@ pub(super) fn unresolved_from(note: &str, until: i64) -> i64 {
 /// A consumer of what is to be read once more.
 pub struct Recall {
     source: Source,
-    spans: BTreeMap<TopicPartition, Span>,
+    /// Partitions that are not read to the end of their spans.
+    missing: BTreeSet<TopicPartition>,
     patience: Duration,
     /// When it is overdue; `None` once that was told.
     overdue_at: Option<Instant>,
@@ -58,25 +62,25 @@ impl Recall {
         spans: BTreeMap<TopicPartition, Span>,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let start = spans.iter().map(|(at, span)| (*at, span.from)).collect();
+        let missing = spans.keys().copied().collect();
         let source = Source::start(&Config {
             group_id: format!("{}.recall", config.group_id),
             group_instance_id: None,
-            start: Start::At(start),
+            start: Start::At(spans),
             stop_at_end: true,
             ..config.clone()
         })?;
-        Ok(Self { source, spans, patience, overdue_at: Some(Instant::now() + patience) })
+        Ok(Self { source, missing, patience, overdue_at: Some(Instant::now() + patience) })
     }
 
     /// What is not read yet.
     pub fn missing(&self) -> impl Iterator<Item = TopicPartition> + '_ {
-        self.spans.keys().copied()
+        self.missing.iter().copied()
     }
 
     /// The next record. Cancel safe.
     pub async fn next(&mut self) -> Recalled {
-        while !self.spans.is_empty() {
+        while !self.missing.is_empty() {
             let event = tokio::select! {
                 biased;
                 event = self.source.next() => event,
@@ -91,21 +95,12 @@ impl Recall {
                 }
             };
             match event {
-                Some(Event::Record(record)) => match self.spans.get(&record.at) {
-                    Some(span) if record.offset < span.until => {
-                        if record.offset + 1 == span.until {
-                            self.spans.remove(&record.at);
-                        }
-                        self.come();
-                        return Recalled::Record(Box::new(record));
-                    }
-                    Some(_) => {
-                        self.spans.remove(&record.at);
-                    }
-                    None => {}
-                },
+                Some(Event::Record(record)) => {
+                    self.come();
+                    return Recalled::Record(Box::new(record));
+                }
                 Some(Event::End(at)) => {
-                    self.spans.remove(&at);
+                    self.missing.remove(&at);
                 }
                 Some(Event::Assigned(_) | Event::Revoked { .. }) => {}
                 Some(Event::Failed(failure)) => {
