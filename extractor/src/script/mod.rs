@@ -28,6 +28,7 @@ mod reads;
 mod report;
 mod sql;
 mod statement;
+mod trace;
 
 pub use outcome::{
     App, DerivedField, Diagnostic, Evidence, Field, Flow, Origin, Reference, ReferenceKind,

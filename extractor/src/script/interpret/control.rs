@@ -9,7 +9,7 @@ use super::{Machine, Value};
 use crate::script::eval;
 use crate::script::expand::{self, Comments};
 use crate::script::lex::token::{Tokens, tokenize};
-use crate::script::lex::{Control, Kind, Raw, Unit};
+use crate::script::lex::{Control, Kind, Unit};
 use crate::script::statement::split;
 
 /// A block that is being followed.
@@ -46,8 +46,22 @@ pub(super) fn hash<T: Hash>(value: &T) -> u64 {
 }
 
 impl Machine<'_> {
-    pub(super) fn control(&mut self, control: Control, unit: &Rc<Unit>, index: usize, raw: Raw) {
-        let arguments = unit.arguments_of(&raw).to_owned();
+    /// A control statement. `logged`: as it was executed at this place.
+    pub(super) fn control(
+        &mut self,
+        control: Control,
+        unit: &Rc<Unit>,
+        index: usize,
+        logged: Option<&str>,
+    ) {
+        let Some(raw) = unit.raws.get(index) else { return };
+        let written = unit.arguments_of(raw);
+        let arguments = match (control, logged) {
+            (Control::For | Control::ForEach | Control::Call | Control::Exit, Some(logged)) => {
+                self.known_arguments(control, written, logged)
+            }
+            _ => written.to_owned(),
+        };
         match control {
             Control::If | Control::Switch => self.decide(unit, index),
             Control::ElseIf | Control::Else | Control::Case | Control::Default => {
@@ -177,7 +191,7 @@ impl Machine<'_> {
             let taken = taken.and_then(|(_, label)| ways.iter().find(|way| way.label == *label));
             match taken.copied() {
                 Some(way) => ways = vec![way],
-                None => self.drop_unlogged(unit, link.end, &mut ways),
+                None => self.drop_unlogged(unit, index, link.end, &mut ways),
             }
         }
         match ways.as_slice() {

@@ -30,6 +30,8 @@ pub(super) struct Fork {
     done: Vec<(u16, Changes)>,
     fixed: usize,
     isolated: bool,
+    /// Place in the log at which the branches start, and the farthest that one of them reached.
+    place: (usize, usize),
 }
 
 /// What comes after a branch.
@@ -55,8 +57,9 @@ impl Machine<'_> {
         self.decisions += 1;
         let fixed = self.worlds.fixed.len();
         let flags = self.state.flags.clone();
-        let mut fork =
-            Fork { choice, ways, way: 0, start: None, done: Vec::new(), fixed, isolated };
+        let done = Vec::new();
+        let place = (self.log_place(), 0);
+        let mut fork = Fork { choice, ways, way: 0, start: None, done, fixed, isolated, place };
         if isolated {
             self.start_way(&mut fork, flags);
         }
@@ -73,6 +76,8 @@ impl Machine<'_> {
     /// Ends the branch that is being followed.
     pub(super) fn end_branch(&mut self, fork: &mut Fork, exited: bool) -> Next {
         let mut exited = exited;
+        fork.place.1 = fork.place.1.max(self.log_place());
+        self.set_log_place(fork.place.0);
         loop {
             let ended = fork.ways.get(fork.way).copied();
             let mut flags = None;
@@ -101,6 +106,7 @@ impl Machine<'_> {
 
     fn merge(&mut self, fork: &mut Fork) -> Next {
         self.forks = self.forks.saturating_sub(1);
+        self.set_log_place(fork.place.1);
         if fork.done.is_empty() {
             return if fork.isolated { Next::Exited } else { Next::Merged };
         }

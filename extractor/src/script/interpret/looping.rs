@@ -19,6 +19,8 @@ pub(super) struct Loop {
     kind: LoopKind,
     /// Whether a condition that is not known may have ended it.
     may_exit: bool,
+    /// How often it runs is the log's to say: where in it the round started.
+    logged: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,8 @@ enum LoopKind {
         variable: Rc<str>,
         values: Vec<Value>,
         next: usize,
+        /// Whether the values are all that it runs through: none stands for others.
+        exact: bool,
     },
     Do,
     /// How often it runs is not known: followed once.
@@ -84,6 +88,7 @@ impl Machine<'_> {
             self.worlds.each(|| expand::expand(arguments, Comments::Drop, &self.view()).text);
         let mut name: Option<Rc<str>> = None;
         let mut values: Vec<Value> = Vec::new();
+        let mut exact = true;
         let several = texts.len() > 1;
         for (_, text) in texts {
             let all = tokenize(&text);
@@ -97,7 +102,9 @@ impl Machine<'_> {
                 if values.len() > limits::MAX_ROUNDS {
                     break;
                 }
+                exact &= !tokens.is_any_word(from, &["filelist", "dirlist"]);
                 for value in self.list_element(&tokens, from, to, &variable) {
+                    exact &= !value.is_unknown();
                     if !several || !values.contains(&value) {
                         values.push(value);
                     }
@@ -122,7 +129,7 @@ impl Machine<'_> {
             }
         }
         self.set_value(&variable, first);
-        self.enter_loop(index, end, LoopKind::Each { variable, values, next: 1 });
+        self.enter_loop(index, end, LoopKind::Each { variable, values, next: 1, exact });
     }
 
     /// Values of one element of a `FOR EACH` list. A file mask stands for the files it meets: the
@@ -219,7 +226,13 @@ impl Machine<'_> {
     }
 
     fn enter_loop(&mut self, opener: usize, end: usize, kind: LoopKind) {
-        let state = Loop { opener, rounds: 1, kind, may_exit: false };
+        let is_known = match kind {
+            LoopKind::Count { .. } | LoopKind::Do => true,
+            LoopKind::Each { exact, .. } => exact,
+            LoopKind::Once => false,
+        };
+        let logged = (!is_known).then(|| self.log_place());
+        let state = Loop { opener, rounds: 1, kind, may_exit: false, logged };
         self.push_block(Block::Loop { end, state });
     }
 
@@ -239,10 +252,20 @@ impl Machine<'_> {
         }
         let goes_on = condition.map_or(Some(true), |condition| self.loop_condition(condition));
         let exhausted = self.exhausted;
+        let place = self.log_place();
+        let (opener, logged) = match self.top_block() {
+            Some(Block::Loop { state, .. }) => (state.opener, state.logged),
+            _ => return,
+        };
+        // A round that the log has nothing of was none.
+        let logged = logged.is_some_and(|start| start < place)
+            && self.is_round_logged(opener, index);
         let Some(Block::Loop { state, .. }) = self.top_block() else { return };
         state.rounds += 1;
-        let opener = state.opener;
-        let too_many = state.rounds > limits::MAX_ROUNDS;
+        let too_many = state.rounds > limits::MAX_ROUNDS && !logged;
+        if logged {
+            state.logged = Some(place);
+        }
         let mut assign = None;
         let more = match &mut state.kind {
             LoopKind::Count { variable, value, last, step } => {
@@ -250,16 +273,16 @@ impl Machine<'_> {
                 assign = Some((Rc::clone(variable), Value::Number(*value)));
                 !is_past(*value, *last, *step)
             }
-            LoopKind::Each { variable, values, next } => match values.get(*next) {
+            LoopKind::Each { variable, values, next, .. } => match values.get(*next) {
                 Some(value) => {
                     assign = Some((Rc::clone(variable), value.clone()));
                     *next += 1;
                     true
                 }
-                None => false,
+                None => logged,
             },
             LoopKind::Do => goes_on == Some(true) && !state.may_exit,
-            LoopKind::Once => false,
+            LoopKind::Once => logged,
         };
         let is_do = matches!(state.kind, LoopKind::Do);
         if let Some((variable, value)) = assign {

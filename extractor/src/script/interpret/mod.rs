@@ -44,6 +44,7 @@ use super::outcome::{
 };
 use super::paths::Connections;
 use super::statement::{Load, Prefix};
+use super::trace::Trace;
 use control::Block;
 use view::View;
 use worlds::Worlds;
@@ -117,8 +118,10 @@ struct Machine<'i> {
     suffixes: HashMap<Rc<str>, usize>,
     /// What `BINARY` is known to bring.
     binary_tables: BTreeMap<Rc<str>, Vec<String>>,
-    /// Lines whose logged texts were followed.
-    log_lines: HashSet<u32>,
+    /// What the log says of the script.
+    trace: Option<Trace>,
+    /// Rounds of loops that were followed because the log has them.
+    logged_rounds: usize,
     missing_includes: RefCell<BTreeSet<String>>,
     /// What stores wrote in branches that ended the script.
     lost_stores: Vec<(Rc<str>, Rc<StoredFile>)>,
@@ -210,7 +213,8 @@ impl<'i> Machine<'i> {
             uses: HashMap::new(),
             suffixes: HashMap::new(),
             binary_tables: BTreeMap::new(),
-            log_lines: HashSet::new(),
+            trace: input.log.map(|log| Trace::new(log, &unit)),
+            logged_rounds: 0,
             missing_includes: RefCell::default(),
             lost_stores: Vec::new(),
             order: 0,
@@ -280,11 +284,13 @@ impl<'i> Machine<'i> {
     }
 
     fn step(&mut self, unit: &Rc<Unit>, index: usize, raw: Raw) {
+        let logged = self.executed(unit, index);
+        let logged = logged.as_deref();
         match raw.kind {
-            Kind::Plain | Kind::Sql => self.plain(unit, raw),
+            Kind::Plain | Kind::Sql => self.plain(unit, raw, logged),
             Kind::Trace => self.trace(unit.text_of(&raw)),
             Kind::Include => self.include_statement(unit.text_of(&raw)),
-            Kind::Control(control) => self.control(control, unit, index, raw),
+            Kind::Control(control) => self.control(control, unit, index, logged),
         }
     }
 

@@ -13,22 +13,20 @@ use crate::script::outcome::{Evidence, ReferenceKind, Resolution, Status};
 use crate::script::statement::{self, LoadSource, Parsed, Prefix, Statement};
 
 impl Machine<'_> {
-    /// A statement that is no control statement.
-    pub(super) fn plain(&mut self, unit: &Rc<Unit>, raw: Raw) {
+    /// A statement that is no control statement. `logged`: as it was executed at this place.
+    pub(super) fn plain(&mut self, unit: &Rc<Unit>, raw: Raw, logged: Option<&str>) {
         if !self.alternatives.is_empty() {
-            return self.feed_each(unit, raw);
+            return self.feed_each(unit, raw, logged);
         }
         let text = unit.text_of(&raw);
         let comments = if raw.kind == Kind::Sql { Comments::DropSql } else { Comments::Drop };
         let worlds = self.worlds.each(|| expand::expand(text, comments, &self.view()));
         self.report_includes();
         self.count_expanded(worlds.iter().map(|(_, expanded)| expanded.text.len()).sum());
-        let in_script = self.frames.last().is_some_and(|frame| frame.outer.is_none());
-        if in_script
+        if let Some(logged) = logged
             && worlds.iter().any(|(_, expanded)| !expanded.unresolved.is_empty())
-            && let Some(logged) = self.logged(raw)
         {
-            return self.logged_statements(logged);
+            return self.logged_statement(logged);
         }
         let mut worlds = worlds;
         if worlds.len() == 1 {
@@ -41,7 +39,7 @@ impl Machine<'_> {
     }
 
     /// A statement below preceding loads that branches made differ.
-    fn feed_each(&mut self, unit: &Rc<Unit>, raw: Raw) {
+    fn feed_each(&mut self, unit: &Rc<Unit>, raw: Raw, logged: Option<&str>) {
         let most = if self.exhausted { 1 } else { usize::MAX };
         let (guards, mut pending): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.alternatives).into_iter().take(most).unzip();
@@ -49,7 +47,7 @@ impl Machine<'_> {
         self.each_world(guards, |machine, index| {
             machine.pending = pending.get_mut(index).map(std::mem::take).unwrap_or_default();
             machine.site = site.clone();
-            machine.plain(unit, raw);
+            machine.plain(unit, raw, logged);
         });
     }
 
@@ -94,15 +92,13 @@ impl Machine<'_> {
         true
     }
 
-    /// Statements as the log of the last reload has them.
-    fn logged_statements(&mut self, texts: Vec<String>) {
-        for text in texts {
-            let evidence = Evidence::Log;
-            let at = self.site.at;
-            self.site = Site { at, text: kept(&text), resolution: Resolution::Expanded, evidence };
-            self.run_parsed(&text);
-            self.site.at = at;
-        }
+    /// A statement as the log of the last reload has it.
+    fn logged_statement(&mut self, text: &str) {
+        let evidence = Evidence::Log;
+        let at = self.site.at;
+        self.site = Site { at, text: kept(text), resolution: Resolution::Expanded, evidence };
+        self.run_parsed(text);
+        self.site.at = at;
     }
 
     fn execute(&mut self, expanded: Expanded) {
