@@ -96,6 +96,9 @@ pub enum Command {
     /// Print what a full run would publish, as JSON lines on standard output; needs no Kafka.
     Plan(PlanArgs),
     /// Print the lineage of load scripts in files: which database columns and files end in which fields.
+    ///
+    /// Exit code 1: a statement was not understood or contradicts the script. A source that only a reload
+    /// can tell is said among the diagnostics, with its line, and is no failure.
     Lineage(LineageArgs),
     /// Register the event schemas, or check them against the registry.
     Schemas(SchemasArgs),
@@ -178,7 +181,8 @@ pub struct LineageArgs {
     /// Data connections: the engine's `GetConnections` reply as JSON.
     #[arg(long, value_name = "FILE")]
     pub connections: Option<PathBuf>,
-    /// Script log of the last reload, one for each script in order; what was executed refines the rest.
+    /// Script log of the last reload: named as its script, or one for each script in order. What was
+    /// executed refines the rest.
     #[arg(long = "log", value_name = "FILE")]
     pub logs: Vec<PathBuf>,
     /// Form of the result.

@@ -252,8 +252,8 @@ fn lineage(args: &LineageArgs) -> u8 {
         Ok(analysis) => {
             // Whoever reads may have seen enough (`| head`).
             writeln!(std::io::stdout(), "{}", analysis.text.trim_end()).ok();
-            for problem in &analysis.problems {
-                complain(problem);
+            for line in analysis.notices.iter().chain(&analysis.problems) {
+                complain(line);
             }
             u8::from(!analysis.problems.is_empty())
         }

@@ -55,24 +55,54 @@ fn folded(path: &str) -> String {
     path.trim().replace('\\', "/").to_ascii_lowercase()
 }
 
-/// Text of a file: UTF-8 or UTF-16 with its mark, as Qlik's editors write; other bytes are replaced.
+/// Text of a file: UTF-8 or UTF-16 with its mark, as Qlik's editors write; other bytes are those of
+/// QlikView's editor, Windows-1252.
 pub(crate) fn read(path: &Path) -> std::io::Result<String> {
-    let bytes = fs::read(path)?;
+    Ok(decode(&fs::read(path)?).0)
+}
+
+/// Text of a file's bytes, and whether they are taken for Windows-1252.
+pub(crate) fn decode(bytes: &[u8]) -> (String, bool) {
     let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let pairs = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
     };
-    Ok(match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        bytes => String::from_utf8_lossy(bytes).into_owned(),
-    })
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => (units(rest, u16::from_le_bytes), false),
+        [0xfe, 0xff, rest @ ..] => (units(rest, u16::from_be_bytes), false),
+        [0xef, 0xbb, 0xbf, rest @ ..] => (String::from_utf8_lossy(rest).into_owned(), false),
+        bytes => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (bytes.iter().map(|&byte| windows_1252(byte)).collect(), true),
+        },
+    }
+}
+
+/// Characters of the bytes 0x80 to 0x9f (WHATWG Encoding, index windows-1252); others are Latin-1's.
+const HIGH: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn windows_1252(byte: u8) -> char {
+    let high = byte.checked_sub(0x80).and_then(|at| HIGH.get(usize::from(at)));
+    high.copied().unwrap_or(char::from(byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_windows_1252() {
+        let check = |bytes: &[u8], expected: (&str, bool)| {
+            assert_eq!(decode(bytes), (expected.0.to_owned(), expected.1), "{bytes:?}");
+        };
+        check("Größe".as_bytes(), ("Größe", false));
+        check(b"Gr\xf6\xdfe \x80 \x9f", ("Größe € Ÿ", true));
+        check(b"\xff\xfea\0", ("a", false));
+        check(b"\xef\xbb\xbfa", ("a", false));
+    }
 
     #[test]
     fn files_lie_below_their_prefix() {

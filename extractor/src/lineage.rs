@@ -12,7 +12,7 @@ use crate::{
     cli::{LineageArgs, LineageFormat},
     includes,
     page::Graph,
-    script::{Connections, Report, Script, analyse},
+    script::{Connections, Report, Script, analyse, is_log_of},
 };
 
 /// Folders below a folder are followed this deep; deeper is a loop of links.
@@ -41,6 +41,30 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// Logs that cannot be told to belong to a script each.
+    #[error(
+        "{logs} logs for {scripts} scripts, and `{log}` has the name of none of them: give one for \
+         each script in order, or name each as its script"
+    )]
+    Pairs {
+        /// How many logs.
+        logs: usize,
+        /// How many scripts.
+        scripts: usize,
+        /// The first log that has no script.
+        log: PathBuf,
+    },
+    /// A log of another script, or of an older one.
+    #[error(
+        "`{log}` is no log of `{script}` as it is: fewer than seven in ten of its lines read the \
+         same there; leave it out, or give that of the last reload"
+    )]
+    Log {
+        /// Path of the log.
+        log: PathBuf,
+        /// Path of the script.
+        script: PathBuf,
+    },
     /// Nothing to analyse.
     #[error("no load scripts (*.qvs) in {0}")]
     Nothing(String),
@@ -52,6 +76,8 @@ pub struct Analysis {
     pub text: String,
     /// Problems with their places, a line each.
     pub problems: Vec<String>,
+    /// What was assumed, a line each.
+    pub notices: Vec<String>,
 }
 
 /// Analyses the files of the command line together.
@@ -67,8 +93,17 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
         let named: Vec<_> = args.files.iter().map(|path| path.display().to_string()).collect();
         return Err(Error::Nothing(named.join(", ")));
     }
-    let texts: Vec<String> = paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-    let logs: Vec<String> = args.logs.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let mut notices = Vec::new();
+    let mut texts = Vec::new();
+    for path in &paths {
+        let failed = |source| Error::Read { path: path.clone(), source };
+        let (text, is_assumed) = includes::decode(&fs::read(path).map_err(failed)?);
+        texts.push(text);
+        if is_assumed {
+            notices.push(format!("{}: not UTF-8, read as Windows-1252", path.display()));
+        }
+    }
+    let logs = logs(&args.logs, &paths, &texts)?;
     let names = names(&paths);
     let connections = match &args.connections {
         Some(path) => {
@@ -85,7 +120,7 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
         .map(|(index, (name, text))| Script {
             name,
             text,
-            log: logs.get(index).map(String::as_str),
+            log: logs.get(index).and_then(Option::as_deref),
             variables: &[],
         })
         .collect();
@@ -94,7 +129,7 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
     // takes as long as to write it.
     let report =
         ManuallyDrop::new(analyse(&scripts, &connections, &|path| include(&folders, path)));
-    Ok(Analysis { problems: problems(&report), text: render(&report, args.format) })
+    Ok(Analysis { problems: problems(&report), text: render(&report, args.format), notices })
 }
 
 fn render(report: &Report, format: LineageFormat) -> String {
@@ -113,6 +148,41 @@ fn problems(report: &Report) -> Vec<String> {
             .map(move |it| format!("{name}:{}:{}: {}", it.line, it.column, it.message))
     });
     diagnostics.collect()
+}
+
+/// The log of each script: the one of its name, or, with as many logs as scripts, the one at its place.
+fn logs(
+    logs: &[PathBuf],
+    scripts: &[PathBuf],
+    texts: &[String],
+) -> Result<Vec<Option<String>>, Error> {
+    let stem = |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
+    let named = |log: &PathBuf| {
+        let mut fits =
+            (0..scripts.len()).filter(|&at| scripts.get(at).map(stem) == Some(stem(log)));
+        fits.next().filter(|_| fits.next().is_none())
+    };
+    let by_name: Vec<Option<usize>> = logs.iter().map(named).collect();
+    let unnamed = logs.iter().zip(&by_name).find(|(_, place)| place.is_none());
+    if let Some((log, _)) = unnamed.filter(|_| logs.len() != scripts.len()) {
+        let (logs, scripts) = (logs.len(), scripts.len());
+        return Err(Error::Pairs { logs, scripts, log: log.clone() });
+    }
+    let mut found = vec![None; scripts.len()];
+    for (index, (log, named)) in logs.iter().zip(&by_name).enumerate() {
+        let place = if unnamed.is_none() { named.unwrap_or(index) } else { index };
+        let text = read(log)?;
+        let (Some(script), Some(written)) = (scripts.get(place), texts.get(place)) else {
+            continue;
+        };
+        if !is_log_of(&text, written) {
+            return Err(Error::Log { log: log.clone(), script: script.clone() });
+        }
+        if let Some(slot) = found.get_mut(place) {
+            *slot = Some(text);
+        }
+    }
+    Ok(found)
 }
 
 /// A file as it is named, a folder with every script below it, in the order of their names.
@@ -160,4 +230,78 @@ fn include(folders: &[&Path], path: &str) -> Option<String> {
     let name = path.rsplit('/').next().unwrap_or(&path);
     let beside = folders.iter().flat_map(|folder| [folder.join(&path), folder.join(name)]);
     beside.chain([PathBuf::from(&path)]).find_map(|path| read(&path).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "FOR EACH t IN $(vList)\nT: LOAD a FROM [lib://D/$(t).csv] (txt);\nNEXT t\n";
+    const TWO: &str =
+        "U: LOAD b, c\nFROM [lib://D/b_$(vDay).csv] (txt);\nSTORE U INTO [lib://Q/u.qvd] (qvd);\n";
+    const ONE_LOG: &str = "10:00:00 0001 FOR EACH t IN 'x'\n\
+        10:00:00 0002 T: LOAD a FROM [lib://D/x.csv] (txt)\n10:00:00 0003 NEXT t\n";
+    const TWO_LOG: &str = "10:00:00 0001 U: LOAD b, c\n\
+        10:00:00 0002 FROM [lib://D/b_7.csv] (txt)\n\
+        10:00:00 0003 STORE U INTO [lib://Q/u.qvd] (qvd)\n";
+
+    /// Files of a folder, written, and what the command makes of some of them.
+    fn analyse(
+        files: &[(&str, &[u8])],
+        scripts: &[&str],
+        logs: &[&str],
+    ) -> Result<Analysis, Error> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            fs::write(folder.path().join(name), bytes).expect("a file");
+        }
+        let paths = |names: &[&str]| names.iter().map(|name| folder.path().join(name)).collect();
+        run(&LineageArgs {
+            files: paths(scripts),
+            connections: None,
+            logs: paths(logs),
+            format: LineageFormat::Text,
+        })
+    }
+
+    #[test]
+    fn logs_find_their_scripts() {
+        let files: [(&str, &[u8]); 5] = [
+            ("one.qvs", ONE.as_bytes()),
+            ("two.qvs", TWO.as_bytes()),
+            ("One.log", ONE_LOG.as_bytes()),
+            ("two.log", TWO_LOG.as_bytes()),
+            ("last.log", TWO_LOG.as_bytes()),
+        ];
+        let check = |scripts: &[&str], logs: &[&str], expected: Result<[bool; 2], &str>| {
+            let found = analyse(&files, scripts, logs);
+            let found = match &found {
+                Ok(it) => Ok(["D/x.csv", "D/b_7.csv"].map(|path| it.text.contains(path))),
+                Err(Error::Pairs { log, .. }) => Err(("pairs", log)),
+                Err(Error::Log { log, .. }) => Err(("log", log)),
+                Err(error) => panic!("{error}"),
+            };
+            let found = found.map_err(|(kind, log)| {
+                format!("{kind} {}", log.file_name().unwrap_or_default().display())
+            });
+            assert_eq!(found, expected.map_err(str::to_owned), "{scripts:?} {logs:?}");
+        };
+        let both = ["one.qvs", "two.qvs"];
+        check(&both, &["two.log"], Ok([false, true]));
+        check(&both, &["two.log", "One.log"], Ok([true, true]));
+        check(&both, &["One.log", "last.log"], Ok([true, true]));
+        check(&both, &["last.log"], Err("pairs last.log"));
+        check(&["two.qvs"], &["last.log"], Ok([false, true]));
+        check(&["two.qvs"], &["One.log"], Err("log One.log"));
+        check(&["one.qvs"], &["One.log", "two.log"], Err("pairs two.log"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_said() {
+        let script = b"T: LOAD Gr\xf6\xdfe FROM [lib://D/a.csv] (txt);";
+        let found = analyse(&[("a.qvs", script)], &["a.qvs"], &[]).expect("an analysis");
+        assert!(found.text.contains("Größe <- lib://D/a.csv . Größe"), "{}", found.text);
+        assert!(matches!(found.notices.as_slice(), [one] if one.contains("Windows-1252")));
+        assert_eq!(found.problems, [""; 0]);
+    }
 }

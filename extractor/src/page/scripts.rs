@@ -13,7 +13,7 @@ impl Graph {
         let mut graph = Self { title: title.to_owned(), ..Self::default() };
         for (name, app) in &report.apps {
             graph.add_app(name, app);
-            let problems = app.diagnostics.iter();
+            let problems = app.diagnostics.iter().cloned().chain(app.open_references());
             graph.problems.extend(
                 problems.map(|it| format!("{name}:{}:{}: {}", it.line, it.column, it.message)),
             );

@@ -95,7 +95,7 @@ pub struct SourceUse {
 /// A file that the script writes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Store {
-    /// Path as the script writes it, variables expanded.
+    /// Path as the script writes it, variables expanded, below what `DIRECTORY` set.
     pub path: String,
     /// Normalised path: what joins apps.
     pub normalised: String,
@@ -131,7 +131,7 @@ pub enum Source {
     },
     /// A file, or what a file connection gives (web page, web file).
     File {
-        /// Path as the script writes it, variables expanded.
+        /// Path as the script writes it, variables expanded, below what `DIRECTORY` set.
         path: String,
         /// Normalised path: two connections to one folder give one path.
         normalised: String,
@@ -152,6 +152,22 @@ pub enum Source {
         /// Address that the statement gives, secrets masked.
         url: Option<String>,
     },
+}
+
+impl App {
+    /// References that stay open and that no diagnostic speaks of, as diagnostics: what was not found
+    /// and why. Unlike those in [`Self::diagnostics`] they do not say that a statement was not
+    /// understood.
+    pub fn open_references(&self) -> impl Iterator<Item = Diagnostic> {
+        self.references.iter().filter_map(|reference| {
+            let Reference { line, name, status, .. } = reference;
+            let (Status::Ambiguous(why) | Status::Unresolved(why)) = status else { return None };
+            let said = |it: &Diagnostic| it.line == *line && it.message.contains(name.as_str());
+            let is_said = !name.is_empty() && self.diagnostics.iter().any(said);
+            let message = format!("`{name}` is unresolved: {why}");
+            (!is_said).then_some(Diagnostic { line: *line, column: 1, message })
+        })
+    }
 }
 
 impl Source {

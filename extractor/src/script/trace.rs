@@ -151,7 +151,11 @@ impl Trace {
             let raw = self.executed.get(at)?.raw;
             let sub = self.sub(raw);
             if sub == own && !skips(raw) {
-                return Some(if from < raw && raw < to { Ahead::Inside(raw) } else { Ahead::Elsewhere });
+                return Some(if from < raw && raw < to {
+                    Ahead::Inside(raw)
+                } else {
+                    Ahead::Elsewhere
+                });
             }
             if sub != own && sub.is_none() {
                 return Some(Ahead::Elsewhere);
@@ -229,7 +233,8 @@ impl<'u> Finder<'u> {
         let fits = |raw: &usize| self.fits(*raw, &logged);
         let on_line = self.on_line(line);
         let after = before.filter(|before| on_line.contains(before));
-        let later = after.and_then(|before| on_line.clone().skip_while(|at| *at <= before).find(fits));
+        let later =
+            after.and_then(|before| on_line.clone().skip_while(|at| *at <= before).find(fits));
         later.or_else(|| on_line.clone().find(fits))
     }
 
@@ -290,7 +295,12 @@ fn key(text: &str) -> Key {
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        out.extend(part(text, at, end).chars().filter(|each| !each.is_whitespace()).flat_map(char::to_lowercase));
+        out.extend(
+            part(text, at, end)
+                .chars()
+                .filter(|each| !each.is_whitespace())
+                .flat_map(char::to_lowercase),
+        );
         at = end;
     }
     Key { text: out, open: false }

@@ -100,6 +100,8 @@ fn mermaid_quotes_every_label() {
         [end]: LOAD y FROM [lib://Q/e.qvd] (qvd);\n\
         STORE A INTO [lib://Q/e.qvd] (qvd);\n";
     let found = report(&[("my \"app\"", script)]).to_mermaid();
+    let directive = report(&[("a", "T: LOAD a FROM [lib://Q/%%{init}%%.qvd] (qvd);")]).to_mermaid();
+    assert!(!directive.contains("%%"), "{directive}");
     let expected = "flowchart LR\n  \
         n0[/\"lib://Q/a #quot;b#quot; #lt;c#gt; #35;1 #96;d#96;.qvd\"/]\n  \
         n1[/\"lib://Q/e.qvd\"/]\n  \
@@ -169,6 +171,35 @@ fn references_say_what_became_of_them() {
         (8, ReferenceKind::Resident, "A", "not needed"),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_stays_open_is_said_in_json_and_by_the_app() {
+    let script = "A: LOAD a\nFROM [lib://Q/$(vUnknown).qvd] (qvd);\nC: LOAD c RESIDENT Nope;\n";
+    let report = report(&[("app", script)]);
+    let open: Vec<String> = report.apps[0].1.open_references().map(|it| it.message).collect();
+    let said =
+        "`lib://Q/$(vUnknown).qvd` is unresolved: a part of the path is known only at reload";
+    // What a message says already is not said again.
+    assert_eq!(open, [said]);
+    assert_eq!(
+        report.to_json()["apps"]["app"]["diagnostics"],
+        json!([
+            {"line": 1, "column": 1, "message": said},
+            {"line": 3, "column": 1,
+                "message": "table `Nope` cannot be read: no such table is there"},
+        ])
+    );
+}
+
+#[test]
+fn a_field_that_several_loads_make_shows_each_way() {
+    let script = "T: LOAD a FROM [lib://Q/x.qvd] (qvd);\n\
+        CONCATENATE (T) LOAD Upper(b) as a FROM [lib://Q/y.qvd] (qvd);\n\
+        CONCATENATE (T) LOAD 'k' as a AUTOGENERATE 1;\n";
+    let text = report(&[("app", script)]).to_text();
+    let line = "a <- lib://Q/x.qvd . a, lib://Q/y.qvd . b  = as it is | Upper(b) | 'k'\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::load::Read;
 use crate::script::mask::mask;
 use crate::script::model::{Connection, Field, Flow, Open, Relation, SourceId, Sources, origin};
 use crate::script::outcome::{ReferenceKind, Resolution, Source, Status};
-use crate::script::paths::property;
+use crate::script::paths::{glob, property};
 use crate::script::sql::{self, Catalogue, Select, Sql, TableName, dialect_of};
 use crate::script::statement::{ConnectKind, Pair, Prefix};
 
@@ -40,7 +40,7 @@ impl Machine<'_> {
         let first = connections.first();
         let dialect = first.and_then(|first| first.text.as_deref()).and_then(dialect_of);
         let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
-        let read = match sql::read(text, dialect, &known) {
+        let read = match sql::read(&sql::dates_quoted(text), dialect, &known) {
             Sql::Select(select) => self.selected(&select, &connections),
             Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
             Sql::Procedure(reason) => {
@@ -96,7 +96,10 @@ impl Machine<'_> {
                 .collect();
             for column in &select.columns {
                 let mut sets = Vec::new();
-                for (table, name) in column.origins.iter().filter(|(_, name)| !name.is_empty()) {
+                for (table, name) in column.origins.iter() {
+                    if name.is_empty() || glob::is_unresolved(name) {
+                        continue;
+                    }
                     let Some(&id) = ids.get(*table) else { continue };
                     sets.push(self.sources.single(id, None, name));
                     if !select.fallback {

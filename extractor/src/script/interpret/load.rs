@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::{Machine, Pending};
 use crate::script::eval::{self, Value};
-use crate::script::mask::mask_path;
 use crate::script::model::{
     Field, Flow, Open, Relation, Rows, SourceId, Through, Use, rows, union_via,
 };
@@ -155,10 +154,9 @@ impl Machine<'_> {
     }
 
     fn read_file(&mut self, path: &str, format: &FileFormat) -> Relation {
-        let directory = self.state.flags.directory.clone();
-        let path = mask_path(path);
+        let path = self.full_path(path);
         let path = path.as_str();
-        let normalised = self.input.connections.normalise(path, directory.as_deref());
+        let normalised = self.input.connections.normalise(path, None);
         let source = Source::File {
             path: path.to_owned(),
             normalised: normalised.path.clone(),

@@ -57,10 +57,7 @@ impl Machine<'_> {
             return false;
         };
         let Some(trace) = self.trace_of(&unit) else { return false };
-        let is_do = unit
-            .raws
-            .get(opener)
-            .is_some_and(|raw| raw.kind == Kind::Control(Control::Do));
+        let is_do = unit.raws.get(opener).is_some_and(|raw| raw.kind == Kind::Control(Control::Do));
         // `DO` may be logged with each round.
         let ahead = trace.ahead(opener, closer + 1, |raw| is_do && raw == opener);
         let more = matches!(ahead, Some(Ahead::Inside(_)));
@@ -110,9 +107,8 @@ impl Machine<'_> {
             start..arm.map_or(end, |link| link.next)
         };
         if let Some(Ahead::Inside(raw)) = trace.ahead(index, end, is_arm)
-            && let Some(taken) = ways.iter().find(|way| {
-                way.start.is_some_and(|start| body(start).contains(&raw))
-            })
+            && let Some(taken) =
+                ways.iter().find(|way| way.start.is_some_and(|start| body(start).contains(&raw)))
         {
             *ways = vec![*taken];
             return;
@@ -120,9 +116,10 @@ impl Machine<'_> {
         // Nothing of them was executed: the way past them, when there is one. An arm without
         // statements leaves nothing in the log.
         let tells = |raw: &Raw| matches!(raw.kind, Kind::Plain | Kind::Sql);
-        let known = ways.iter().filter_map(|way| way.start).all(|start| {
-            unit.raws.get(body(start)).is_some_and(|raws| raws.iter().any(tells))
-        });
+        let known = ways
+            .iter()
+            .filter_map(|way| way.start)
+            .all(|start| unit.raws.get(body(start)).is_some_and(|raws| raws.iter().any(tells)));
         if known && ways.iter().any(|way| way.start.is_none()) {
             ways.retain(|way| way.start.is_none());
         }

@@ -258,8 +258,8 @@ impl Machine<'_> {
             _ => return,
         };
         // A round that the log has nothing of was none.
-        let logged = logged.is_some_and(|start| start < place)
-            && self.is_round_logged(opener, index);
+        let logged =
+            logged.is_some_and(|start| start < place) && self.is_round_logged(opener, index);
         let Some(Block::Loop { state, .. }) = self.top_block() else { return };
         state.rounds += 1;
         let too_many = state.rounds > limits::MAX_ROUNDS && !logged;

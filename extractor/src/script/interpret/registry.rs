@@ -71,6 +71,30 @@ impl Machine<'_> {
         Some(self.create(name, relation, &text))
     }
 
+    /// Makes all tables of an app that `BINARY` brought in this script's, so that they can be changed;
+    /// nothing when not all of them are known.
+    pub(super) fn materialise_all(&mut self) {
+        let is_known = !self.binary_tables.is_empty() && !self.binary_tables.contains_key("*");
+        if self.state.flags.binary.is_none() || !is_known {
+            return;
+        }
+        let last = self.state.flags.last_table.clone();
+        let names: Vec<Rc<str>> = self.binary_tables.keys().cloned().collect();
+        let statement = self.state.flags.binary.and_then(|id| self.uses.get(&id));
+        let text = statement.map_or_else(Rc::default, |used| Rc::clone(&used.statement));
+        for name in names {
+            if self.state.tables.get(&*name).is_none()
+                && let Some(relation) = self.binary_relation(&name)
+            {
+                self.create(&name, relation, &text);
+            }
+        }
+        self.state.flags.binary = None;
+        if last.is_some() {
+            self.state.flags.last_table = last;
+        }
+    }
+
     /// Names of tables in order of creation.
     pub(super) fn table_order(&self) -> Vec<Rc<str>> {
         let mut tables: Vec<(usize, &Rc<str>)> = self

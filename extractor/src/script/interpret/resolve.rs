@@ -9,6 +9,7 @@ use crate::script::expression::Reference;
 use crate::script::model::origin::MAX_ORIGINS;
 use crate::script::model::{Field, Flow, Relation, SourceId, Through};
 use crate::script::outcome::{ReferenceKind, Status};
+use crate::script::paths::glob;
 
 /// A relation whose fields are looked up by name.
 pub(super) struct Lookup<'a> {
@@ -42,6 +43,11 @@ impl Machine<'_> {
             && let Some(field) = lookup.similar(name)
         {
             return Some(Rc::clone(&field.flows));
+        }
+        // Which column it is only the reload knows.
+        let is_open = !relation.opens.is_empty() || relation.fallback.is_some();
+        if is_open && glob::is_unresolved(name) {
+            return Some(Rc::default());
         }
         let flows = self.open_flows(relation, name);
         if flows.is_some() {

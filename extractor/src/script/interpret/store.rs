@@ -7,7 +7,7 @@ use super::resolve::Lookup;
 use crate::script::mask::mask_path;
 use crate::script::model::{Field, Open, Relation, StoredFile, Through, Use, union_via};
 use crate::script::outcome::{ReferenceKind, Source, Status};
-use crate::script::paths::{format_of, glob};
+use crate::script::paths::{below, format_of, glob};
 use crate::script::statement::Pair;
 
 impl Machine<'_> {
@@ -60,12 +60,11 @@ impl Machine<'_> {
                 stored.sources.insert(*id, Use { via, ..used.clone() });
             }
         }
-        let directory = self.state.flags.directory.clone();
-        let path = mask_path(path);
+        let path = self.full_path(path);
         let path = path.as_str();
-        let normalised = self.input.connections.normalise(path, directory.as_deref());
+        let normalised = self.input.connections.normalise(path, None);
         self.order += 1;
-        let file = StoredFile {
+        let mut file = StoredFile {
             path: path.into(),
             format: format.or_else(|| format_of(path)).map(Rc::from),
             relation: stored,
@@ -74,7 +73,21 @@ impl Machine<'_> {
             line: self.site.at.line,
             order: self.order,
         };
-        self.state.stores.set(normalised.path.as_str().into(), Rc::new(file));
+        let key: Rc<str> = normalised.path.as_str().into();
+        // What is known only as a pattern may be two files: neither takes the other's place.
+        if (glob::is_unresolved(&key) || glob::is_pattern(&key))
+            && let Some(earlier) = self.state.stores.get(&key)
+        {
+            let mut both = StoredFile::clone(earlier);
+            both.relation.union(&file.relation);
+            file = both;
+        }
+        self.state.stores.set(key, Rc::new(file));
+    }
+
+    /// A path below what `DIRECTORY` set, as it is shown: secrets masked.
+    pub(super) fn full_path(&self, path: &str) -> String {
+        mask_path(&below(self.state.flags.directory.as_deref(), path))
     }
 
     /// The table that is stored: of the model, a mapping table, or one of another app.

@@ -11,6 +11,7 @@ use crate::script::statement::Pair;
 
 impl Machine<'_> {
     pub(super) fn drop_tables(&mut self, tables: &[String]) {
+        self.materialise_all();
         for name in tables {
             match self.table_key(name) {
                 Some(key) => {
@@ -28,6 +29,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
+        self.materialise_all();
         for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
             self.say(format!("which field `{field}` is dropped is known only at reload"));
         }
@@ -62,6 +64,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn rename_tables(&mut self, pairs: &[Pair]) {
+        self.materialise_all();
         for Pair { from, to } in pairs {
             let Some(key) = self.table_key(from).or_else(|| self.materialise(from)) else {
                 self.say(format!("table `{from}` to rename is not there"));
@@ -91,6 +94,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn rename_tables_using(&mut self, map: &str) {
+        self.materialise_all();
         if let Some(pairs) = self.map_pairs(map) {
             let pairs: Vec<Pair> =
                 pairs.into_iter().filter(|pair| self.table_key(&pair.from).is_some()).collect();
@@ -99,6 +103,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn rename_fields(&mut self, pairs: &[Pair]) {
+        self.materialise_all();
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
         for Pair { from, to } in pairs {
             // Which column it is only the reload knows: it must not become one of that name.

@@ -1,7 +1,7 @@
 //! Paths of files: what a script writes → one normalised path for one file.
 //!
 //! * `lib://Connection/rest` of a folder connection becomes the folder's path and the rest.
-//! * Windows paths (drive, `\\server\share`) compare without regard to case and with `/`.
+//! * Windows paths (drive, `\\server\share`) and relative ones compare without regard to case and with `/`.
 //! * An unknown connection compares by its `lib://` text, without regard to case as Qlik does.
 //! * `.` and `..` are resolved, doubled separators folded.
 
@@ -24,15 +24,8 @@ impl Connections {
     /// Normalises a path that a script writes; `directory` is what `DIRECTORY` set.
     #[must_use]
     pub fn normalise(&self, path: &str, directory: Option<&str>) -> Normalised {
-        let path = path.trim();
-        let joined;
-        let path = match directory {
-            Some(directory) if is_relative(path) && !directory.trim().is_empty() => {
-                joined = format!("{}/{path}", directory.trim().trim_end_matches(['/', '\\']));
-                joined.as_str()
-            }
-            _ => path,
-        };
+        let path = below(directory, path);
+        let path = path.as_str();
         let Some(rest) = strip_scheme(path, "lib://") else {
             let plain = strip_scheme(path, "file://").map_or(path, |rest| {
                 // `file:///C:/x` names a drive, `file:///x` a root.
@@ -56,6 +49,28 @@ impl Connections {
             None => Normalised { path: lib_path(name, rest), connection: Some(name.to_owned()) },
         }
     }
+}
+
+/// A path as it is shown: below what `DIRECTORY` set when it is relative, and without `.` folders.
+pub(crate) fn below(directory: Option<&str>, path: &str) -> String {
+    let path = path.trim();
+    let directory = directory.map(str::trim).filter(|it| !it.is_empty() && is_relative(path));
+    let mut full = match directory {
+        Some(directory) => {
+            let folder = directory.trim_end_matches(['/', '\\']);
+            let is_windows =
+                folder.contains('\\') || (starts_with_drive(folder) && !folder.contains('/'));
+            let separator = if is_windows { '\\' } else { '/' };
+            format!("{folder}{separator}{path}")
+        }
+        None => path.to_owned(),
+    };
+    for (here, plain) in [("/./", "/"), ("\\.\\", "\\")] {
+        while full.contains(here) {
+            full = full.replace(here, plain);
+        }
+    }
+    full
 }
 
 fn strip_scheme<'a>(path: &'a str, scheme: &str) -> Option<&'a str> {
@@ -91,7 +106,11 @@ fn plain_path(path: &str) -> String {
         let head = super::lex::part(path, 0, host_end).to_lowercase();
         return format!("{head}{}", super::lex::part(path, host_end, path.len()));
     }
-    let windows = starts_with_drive(path) || path.contains('\\') || path.starts_with("//");
+    // Relative paths are those of QlikView and of Windows.
+    let windows = starts_with_drive(path)
+        || path.contains('\\')
+        || path.starts_with("//")
+        || !path.starts_with('/');
     let slashed = path.replace('\\', "/");
     let share = slashed.starts_with("//");
     let folded = fold(&slashed, share || starts_with_drive(path));

@@ -43,7 +43,7 @@ struct AppJson<'a> {
 struct DiagnosticJson<'a> {
     column: u32,
     line: u32,
-    message: &'a str,
+    message: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -155,17 +155,21 @@ impl<'a> AppJson<'a> {
             .tables
             .iter()
             .map(|it| (it.name.as_str(), Entry { app, sources: &it.sources, fields: &it.fields }));
-        Self {
-            diagnostics: app.diagnostics.iter().map(DiagnosticJson::of).collect(),
-            stores: stores.collect(),
-            tables: tables.collect(),
-        }
+        let mut diagnostics: Vec<DiagnosticJson<'_>> =
+            app.diagnostics.iter().map(DiagnosticJson::of).collect();
+        diagnostics.extend(app.open_references().map(|it| DiagnosticJson {
+            column: it.column,
+            line: it.line,
+            message: Cow::Owned(it.message),
+        }));
+        diagnostics.sort_by_key(|it| (it.line, it.column));
+        Self { diagnostics, stores: stores.collect(), tables: tables.collect() }
     }
 }
 
 impl<'a> DiagnosticJson<'a> {
     fn of(it: &'a Diagnostic) -> Self {
-        Self { column: it.column, line: it.line, message: &it.message }
+        Self { column: it.column, line: it.line, message: Cow::Borrowed(&it.message) }
     }
 }
 

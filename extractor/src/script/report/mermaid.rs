@@ -122,6 +122,8 @@ fn label(text: &str) -> String {
         match each {
             '"' => out.push_str("#quot;"),
             '#' => out.push_str("#35;"),
+            // `%%` would start a comment, `%%{` a directive.
+            '%' => out.push_str("#37;"),
             '<' => out.push_str("#lt;"),
             '>' => out.push_str("#gt;"),
             '`' => out.push_str("#96;"),

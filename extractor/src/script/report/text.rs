@@ -73,10 +73,19 @@ fn write_entry(
                 first = false;
             }
         }
-        let expression = field.flows.iter().find_map(|flow| flow.expression.as_ref());
-        if let Some(expression) = expression {
-            let line = expression.split_whitespace().collect::<Vec<_>>().join(" ");
-            write!(out, "  = {line}")?;
+        // Several loads may make it, each in its way.
+        let mut ways: Vec<String> = Vec::new();
+        for flow in &field.flows {
+            let way = match &flow.expression {
+                Some(expression) => expression.split_whitespace().collect::<Vec<_>>().join(" "),
+                None => "as it is".to_owned(),
+            };
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        if field.flows.iter().any(|flow| flow.expression.is_some()) {
+            write!(out, "  = {}", ways.join(" | "))?;
         }
         out.push('\n');
     }

@@ -2,6 +2,7 @@
 //! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
+mod dates;
 mod dialect;
 mod expression;
 mod fallback;
@@ -18,6 +19,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
+pub(crate) use dates::dates_quoted;
 pub(crate) use dialect::dialect_of;
 
 /// What a statement passed to a connection is.
