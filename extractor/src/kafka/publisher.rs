@@ -90,6 +90,8 @@ impl Publisher {
         let mut config = client_config(kafka, &ours);
         let defaults = [
             ("linger.ms", "20"),
+            // A consumer unpacks whole batches, one of each partition.
+            ("batch.size", "131072"),
             ("compression.type", "zstd"),
             ("queue.buffering.max.kbytes", "32768"),
         ];
