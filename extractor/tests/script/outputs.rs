@@ -143,7 +143,8 @@ fn references_say_what_became_of_them() {
     use extractor::script::{ReferenceKind, Status};
     let script = "A: LOAD a FROM [lib://Q/$(vUnknown).qvd] (qvd);\nB: LOAD * INLINE [x\n1];\n\
         C: LOAD c RESIDENT Nope;\nD: LOAD z; SQL SELECT * FROM t, u;\n\
-        $(Include=x.qvs);\nSQL EXEC p;\nE: LOAD a as e RESIDENT A;\n";
+        $(Include=x.qvs);\nSQL EXEC p;\nE: LOAD a as e RESIDENT A;\n\
+        F: SQL SELECT a FROM dbo.f(1);\n";
     let report = report(&[("app", script)]);
     let found: Vec<(u32, ReferenceKind, &str, &str)> = report.apps[0]
         .1
@@ -169,6 +170,7 @@ fn references_say_what_became_of_them() {
         (6, ReferenceKind::Include, "x.qvs", "unresolved"),
         (7, ReferenceKind::Connection, "", "unresolved"),
         (8, ReferenceKind::Resident, "A", "not needed"),
+        (9, ReferenceKind::Table, "dbo.f", "unresolved"),
     ];
     assert_eq!(found, expected);
 }

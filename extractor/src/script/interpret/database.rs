@@ -64,8 +64,9 @@ impl Machine<'_> {
         for note in &select.notes {
             self.say(note.clone());
         }
-        for (name, reason) in &select.unresolved {
-            self.refer(ReferenceKind::Table, name, Status::Unresolved(reason.clone()));
+        for unknown in &select.unknown {
+            let reason = unknown.reason.clone();
+            self.refer(ReferenceKind::Table, &unknown.name, Status::Unresolved(reason));
         }
         let mut relation = Relation::default();
         let each: Vec<Option<&Connection>> = if connections.is_empty() {

@@ -8,6 +8,8 @@ use sqlparser::dialect::{
 };
 use sqlparser::parser::Parser;
 
+use super::{marks, words};
+
 /// Deepest nesting that is parsed.
 const MAX_DEPTH: usize = 60;
 
@@ -60,17 +62,13 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
     MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|&(_, dialect)| dialect)
 }
 
-/// Parses a query with the connection's dialect, then with others.
+/// Parses a query with the connection's dialect, then with those that its marks speak for, then
+/// with others.
 pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
+    let words = words::read(text);
     let mut order: Vec<&str> = Vec::new();
     order.extend(hint);
-    // Quotes tell more than the order below.
-    if has_bracket_names(text) {
-        order.push("mssql");
-    }
-    if text.contains('`') {
-        order.extend(["mysql", "bigquery", "databricks"]);
-    }
+    order.extend(marks::dialects(text, &words));
     order.extend([
         "generic",
         "postgres",
@@ -88,6 +86,10 @@ pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
         "sqlite",
         "ansi",
     ]);
+    if marks::has_hash_names(&words) {
+        // The rest of the line, the tables perhaps, would be a comment.
+        order.retain(|name| hint == Some(*name) || !dialect(name).supports_hash_comment());
+    }
     let mut tried: Vec<&str> = Vec::new();
     let most = if text.len() > LONG { 4 } else { usize::MAX };
     for name in order {
@@ -100,6 +102,11 @@ pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
         }
     }
     None
+}
+
+/// Parses a query with one dialect.
+pub(super) fn parse_as(name: &str, text: &str) -> Option<Query> {
+    parse_with(dialect(name), text)
 }
 
 /// Joins of a statement at most. Joins without `ON` nest, one in the other, and the parser counts
@@ -151,20 +158,6 @@ fn dialect(name: &str) -> &'static dyn Dialect {
         "ansi" => &AnsiDialect {},
         _ => &GenericDialect {},
     }
-}
-
-/// Whether names are quoted with brackets; `x[1]` is an element of an array.
-fn has_bracket_names(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.iter().enumerate().any(|(at, &byte)| {
-        byte == b'['
-            && bytes
-                .get(at + 1)
-                .is_some_and(|next| next.is_ascii_alphabetic() || *next >= 0x80 || *next == b'_')
-            && at.checked_sub(1).and_then(|before| bytes.get(before)).is_none_or(|before| {
-                !before.is_ascii_alphanumeric() && *before != b'_' && *before != b']'
-            })
-    })
 }
 
 #[cfg(test)]

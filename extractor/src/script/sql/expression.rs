@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, InTarget, Query,
-    SelectItem, Subscript, Value,
-};
+use sqlparser::ast::{AccessExpr, Expr, InTarget, Query, SelectItem, Subscript, Value};
 
+use super::calls::call;
 use crate::script::expression::SELECTORS_ARE_ORIGINS;
 
 /// What an expression is made of.
@@ -15,6 +13,8 @@ use crate::script::expression::SELECTORS_ARE_ORIGINS;
 pub(super) struct Parts<'a> {
     /// Columns by their qualified names.
     pub(super) columns: Vec<Vec<String>>,
+    /// Names that are functions unless the query has columns of these names.
+    pub(super) pseudo: Vec<String>,
     /// Subqueries whose value it takes.
     pub(super) values: Vec<&'a Query>,
     /// Subqueries in conditions.
@@ -66,7 +66,7 @@ pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
 }
 
 /// Functions that are written without parentheses.
-fn is_pseudo(name: &str) -> bool {
+pub(super) fn is_pseudo(name: &str) -> bool {
     const NAMES: [&str; 18] = [
         "sysdate",
         "systimestamp",
@@ -101,8 +101,29 @@ fn visit<'a>(
     match expression {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
             if value {
-                parts.columns.extend(column_name(expression));
+                match (column_name(expression), expression) {
+                    (Some(column), _) => parts.columns.push(column),
+                    (None, Expr::Identifier(name)) => parts.pseudo.push(name.value.clone()),
+                    (None, _) => {}
+                }
             }
+        }
+        Expr::Lambda(lambda) => {
+            // Its parameters are no columns.
+            let inner = self::parts(&lambda.body);
+            let parameters: &[_] = lambda.params.as_ref();
+            let is_parameter = |column: &Vec<String>| {
+                let mut parameters = parameters.iter();
+                let first = column.first();
+                first.is_some_and(|it| {
+                    parameters.any(|each| each.name.value.eq_ignore_ascii_case(it))
+                })
+            };
+            if value {
+                parts.columns.extend(inner.columns.into_iter().filter(|it| !is_parameter(it)));
+                parts.values.extend(inner.values);
+            }
+            parts.conditions.extend(inner.conditions);
         }
         Expr::Subquery(query) => {
             if value {
@@ -236,126 +257,12 @@ fn visit<'a>(
         Expr::TypedString(_)
         | Expr::MatchAgainst { .. }
         | Expr::Wildcard(_)
-        | Expr::QualifiedWildcard(..)
-        | Expr::Lambda(_) => {}
+        | Expr::QualifiedWildcard(..) => {}
     }
-}
-
-fn call<'a>(
-    function: &'a Function,
-    value: bool,
-    parts: &mut Parts<'a>,
-    todo: &mut Vec<(&'a Expr, bool)>,
-) {
-    let name = function.name.to_string().to_ascii_lowercase();
-    if matches!(name.as_str(), "percentile_cont" | "percentile_disc" | "mode") {
-        // `PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)`: a value of what is sorted.
-        todo.extend(function.within_group.iter().map(|order| (&order.expr, value)));
-    }
-    let list = match &function.args {
-        FunctionArguments::None => return,
-        FunctionArguments::Subquery(query) => {
-            if value {
-                parts.values.push(query);
-            } else {
-                parts.conditions.push(query);
-            }
-            return;
-        }
-        FunctionArguments::List(list) => &list.args,
-    };
-    if let Some(column) = old_cast(function, list).or_else(|| xml_method(function)) {
-        if value {
-            parts.columns.push(column);
-        }
-        return;
-    }
-    let count = list.len();
-    for (index, argument) in list.iter().enumerate() {
-        let argument = match argument {
-            FunctionArg::Named { arg, .. } | FunctionArg::ExprNamed { arg, .. } => arg,
-            FunctionArg::Unnamed(arg) => arg,
-        };
-        let FunctionArgExpr::Expr(argument) = argument else { continue };
-        let selects = match (name.as_str(), index) {
-            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
-            // The second says which value is none, or which row it is taken from.
-            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
-            // DECODE(x, search, result, …, default)
-            ("decode", 0) => count > 2,
-            ("decode", index) => index % 2 == 1 && index + 1 < count,
-            // `DATEDIFF(day, a, b)`: a unit is no column.
-            (
-                "datediff" | "dateadd" | "datepart" | "datename" | "date_trunc" | "datetrunc"
-                | "timestampdiff" | "timestampadd" | "date_diff" | "timestamp_trunc",
-                _,
-            ) => is_unit(argument),
-            _ => false,
-        };
-        let unit = selects && is_unit(argument);
-        if !unit {
-            todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
-        }
-    }
-}
-
-/// The column in `column.value('(@id)[1]', 'int')`, a method of XML in SQL Server.
-fn xml_method(function: &Function) -> Option<Vec<String>> {
-    let (last, column) = function.name.0.split_last()?;
-    let method = last.as_ident()?.value.to_ascii_lowercase();
-    let is_method = ["value", "query", "exist", "nodes"].contains(&method.as_str());
-    if !is_method || column.is_empty() {
-        return None;
-    }
-    column.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
-}
-
-/// Teradata's `t.column (DECIMAL(10, 2))`, which looks like a call.
-fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String>> {
-    const TYPES: [&str; 14] = [
-        "decimal",
-        "dec",
-        "numeric",
-        "integer",
-        "int",
-        "bigint",
-        "smallint",
-        "byteint",
-        "float",
-        "varchar",
-        "char",
-        "date",
-        "timestamp",
-        "format",
-    ];
-    let parts = &function.name.0;
-    let FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) = arguments.first()? else {
-        return None;
-    };
-    let name = match first {
-        Expr::Identifier(name) => name.value.clone(),
-        Expr::Function(inner) => inner.name.to_string(),
-        _ => return None,
-    };
-    let is_type = TYPES.iter().any(|each| name.eq_ignore_ascii_case(each));
-    // `a (VARCHAR(10))`: without a qualifier it is one when its type has a size.
-    let is_sized = match first {
-        Expr::Function(inner) => match &inner.args {
-            FunctionArguments::List(list) => list.args.iter().all(|size| {
-                matches!(size, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
-            }),
-            _ => false,
-        },
-        _ => false,
-    };
-    if !is_type || !(parts.len() == 2 || (parts.len() == 1 && is_sized)) {
-        return None;
-    }
-    parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
 }
 
 /// `$1`, `$2` …: columns by position.
-pub(super) fn stage_column(value: &Value) -> Option<&str> {
+fn stage_column(value: &Value) -> Option<&str> {
     match value {
         Value::Placeholder(name) => {
             let digits = name.strip_prefix('$')?;
@@ -363,43 +270,6 @@ pub(super) fn stage_column(value: &Value) -> Option<&str> {
                 .then_some(name.as_str())
         }
         _ => None,
-    }
-}
-
-fn is_unit(expression: &Expr) -> bool {
-    const UNITS: [&str; 28] = [
-        "year",
-        "yy",
-        "yyyy",
-        "quarter",
-        "qq",
-        "q",
-        "month",
-        "mm",
-        "m",
-        "week",
-        "wk",
-        "ww",
-        "weekday",
-        "dw",
-        "dayofyear",
-        "dy",
-        "day",
-        "dd",
-        "d",
-        "hour",
-        "hh",
-        "minute",
-        "mi",
-        "second",
-        "ss",
-        "millisecond",
-        "ms",
-        "isoweek",
-    ];
-    match expression {
-        Expr::Identifier(name) => UNITS.iter().any(|unit| name.value.eq_ignore_ascii_case(unit)),
-        _ => false,
     }
 }
 

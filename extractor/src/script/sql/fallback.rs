@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::expression::is_pseudo;
+use super::functions::{is_made_of_arguments, is_unit, takes_unit};
 use super::words::{Word, WordKind};
-use super::{Select, SelectColumn, Star, TableName};
+use super::{Select, SelectColumn, Star, TableName, Unknown};
 
 /// Reads what can be read.
 pub(super) fn read(words: &[Word<'_>]) -> Select {
@@ -12,6 +14,7 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
     // One entry per open parenthesis: whether it holds a query of its own.
     let mut queries = vec![true];
     let mut aliases: Vec<(String, usize)> = Vec::new();
+    let before = |index: usize| index.checked_sub(1).and_then(|before| words.get(before));
     let mut in_from = false;
     let mut index = 0;
     while let Some(word) = words.get(index) {
@@ -28,7 +31,7 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
         } else if word.is("from") && queries.last() == Some(&true) {
             in_from = true;
             next = table(words, index + 1, &ctes, &mut select, &mut aliases);
-        } else if word.is("join")
+        } else if (word.is("join") && !before(index).is_some_and(|it| it.is("array")))
             || word.is("apply")
             || (word.is(",") && in_from && queries.last() == Some(&true))
         {
@@ -37,6 +40,15 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
             in_from = false;
         }
         index = next.max(index + 1);
+    }
+    if select.tables.is_empty()
+        && select.unknown.is_empty()
+        && let Some(from) = words.iter().position(|word| word.is("from"))
+    {
+        let rest = words.get(from + 1..).unwrap_or_default();
+        let rest: Vec<&str> = rest.iter().take(6).map(|word| word.text).collect();
+        let reason = "the SQL could not be parsed, and no table is seen in it".to_owned();
+        select.unknown.insert(Unknown { name: rest.join(" "), reason });
     }
     columns(words, &mut select, &aliases);
     select
@@ -122,8 +134,14 @@ fn table(
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let is_cte = lower.len() == 1 && lower.first().is_some_and(|name| ctes.contains(name));
     let is_function = words.get(at).is_some_and(|word| word.is("("))
-        && lower.first().is_none_or(|schema| !schema.starts_with("_sys_bic"));
+        && lower.first().is_none_or(|schema| !schema.starts_with("_sys_bic"))
+        && words.get(at + 1).is_none_or(|it| it.text.trim_matches('\'') != "PLACEHOLDER");
     let mut index = None;
+    if is_function && !is_cte && !lower.last().is_some_and(|name| is_made_of_arguments(name)) {
+        let literal = words.get(at + 1).filter(|word| word.kind == WordKind::Text);
+        let literal = literal.map(|word| word.text.trim_matches('\''));
+        select.unknown.insert(Unknown::function(&parts.join("."), literal));
+    }
     if !is_cte
         && !is_function
         && let Some(name) = TableName::from_parts(parts)
@@ -226,7 +244,9 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
         && words.len() > 1
         && last.is_name()
         && words.get(words.len() - 2).is_some_and(|before| {
-            before.is_name() || before.is(")") || before.kind == WordKind::Text
+            before.is_name()
+                || before.is(")")
+                || matches!(before.kind, WordKind::Text | WordKind::Number)
         });
     let body = if has_as {
         words.get(..words.len() - 2)
@@ -239,15 +259,25 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
     let mut origins = BTreeSet::new();
     let single_table = select.tables.len() == 1;
     let nested = body.iter().any(|word| word.is("select"));
+    let parameters = parameters(body);
+    // What decides between values is no origin.
+    let mut condition = false;
     for (index, word) in body.iter().enumerate() {
+        if word.is("case") || word.is("when") {
+            condition = true;
+        } else if word.is("then") || word.is("else") || word.is("end") {
+            condition = false;
+        }
         let after = |text: &str| body.get(index + 1).is_some_and(|next| next.is(text));
         let before_dot = index > 0 && body.get(index - 1).is_some_and(|before| before.is("."));
         if nested
+            || condition
             || !word.is_name()
             || after("(")
             || after(".")
             || after("from")
             || is_keyword(word)
+            || in_type(body, index)
         {
             continue;
         }
@@ -258,7 +288,7 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
                 aliases.iter().find(|(alias, _)| *alias == name).map(|&(_, table)| table)
             });
             origins.extend(table.map(|table| (table, word.text.to_owned())));
-        } else if single_table {
+        } else if single_table && !parameters.contains(word.text) && !is_syntax(body, index) {
             origins.insert((0, word.text.to_owned()));
         }
     }
@@ -268,6 +298,51 @@ fn item(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)]) {
     let name = if has_as || bare_alias || plain { last.text.to_owned() } else { text(body) };
     let expression = (!plain).then(|| text(body));
     select.columns.push(SelectColumn { name, origins, expression });
+}
+
+/// Whether a word is of a type: `CAST(x AS type …)`.
+fn in_type(body: &[Word<'_>], at: usize) -> bool {
+    let before = body.get(..at).unwrap_or_default();
+    let mut depth = 0_usize;
+    for word in before.iter().rev().take(16) {
+        if word.is(")") {
+            depth += 1;
+        } else if word.is("(") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && word.is("as") {
+            return true;
+        }
+    }
+    false
+}
+
+/// Parameters of lambdas: `x -> …`. A literal after the arrow is a key of JSON.
+fn parameters<'a>(body: &[Word<'a>]) -> BTreeSet<&'a str> {
+    body.windows(4)
+        .filter_map(|four| match four {
+            [name, minus, greater, next] if minus.is("-") && greater.is(">") => {
+                (name.kind == WordKind::Bare && next.kind != WordKind::Text).then_some(name.text)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether a word stands next to another word or a literal: of a syntax that is not known, either
+/// may be a keyword.
+fn is_syntax(body: &[Word<'_>], at: usize) -> bool {
+    let beside = |word: &&Word<'_>| {
+        word.is("case")
+            || matches!(word.kind, WordKind::Text | WordKind::Number)
+            || (word.is_name() && !is_keyword(word))
+    };
+    let before = at.checked_sub(1).and_then(|before| body.get(before));
+    let next = body.get(at + 1);
+    let call = at.checked_sub(2).and_then(|call| body.get(call));
+    let unit = call.is_some_and(|call| takes_unit(call.text))
+        && body.get(at).is_some_and(|word| is_unit(word.text));
+    let pseudo = body.get(at).is_some_and(|it| it.kind == WordKind::Bare && is_pseudo(it.text));
+    unit || pseudo || before.filter(beside).is_some() || next.filter(beside).is_some()
 }
 
 fn is_keyword(word: &Word<'_>) -> bool {

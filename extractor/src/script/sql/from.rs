@@ -4,16 +4,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator,
-    JsonTableColumn, LateralView, ObjectName, ObjectNamePart, PivotValueSource, TableAlias,
-    TableFactor, TableWithJoins,
+    Expr, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    PivotValueSource, Query, TableAlias, TableFactor, TableWithJoins,
 };
 
 use super::expression::{column_name, mentioned};
+use super::pivot::reshape;
 use super::prepare::is_stand_in;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, text_value};
+use super::rows::{
+    Site, function_argument, function_columns, is_column, is_placeholder, json_names,
+};
 use super::scope::{Ctes, Output, Relation, Scope};
-use super::{SelectColumn, Star};
+use super::{SelectColumn, Star, Unknown};
 
 impl Resolver<'_> {
     pub(super) fn from<'b>(
@@ -28,7 +31,23 @@ impl Resolver<'_> {
         self.factor(&from.relation, ctes, outer, relations, shared, conditions);
         for join in &from.joins {
             let before = relations.len();
-            self.factor(&join.relation, ctes, outer, relations, shared, conditions);
+            match (&join.relation, &join.join_operator) {
+                (
+                    TableFactor::Derived { subquery, alias, .. },
+                    JoinOperator::CrossApply | JoinOperator::OuterApply,
+                ) => self.derived(subquery, alias.as_ref(), true, ctes, outer, relations),
+                (
+                    TableFactor::Table { name, alias, .. },
+                    JoinOperator::ArrayJoin
+                    | JoinOperator::LeftArrayJoin
+                    | JoinOperator::InnerArrayJoin,
+                ) => {
+                    let site = Site { ctes, outer, relations: relations.as_slice() };
+                    let made = self.elements(&object_parts(name), alias.as_ref(), &site);
+                    relations.push(relation(made, Vec::new(), alias.as_ref()));
+                }
+                (relation, _) => self.factor(relation, ctes, outer, relations, shared, conditions),
+            }
             let Some((constraint, kept)) = join_constraint(&join.join_operator) else { continue };
             match constraint {
                 JoinConstraint::On(condition) => conditions.push(condition),
@@ -69,8 +88,9 @@ impl Resolver<'_> {
                     [single] => ctes.get(single).cloned(),
                     _ => None,
                 };
-                // `_SYS_BIC` views of HANA take parameters and are tables all the same.
-                let is_view = lower.iter().any(|schema| schema.starts_with("_sys_bic"));
+                // Views of HANA take parameters and are tables all the same.
+                let is_view = lower.iter().any(|schema| schema.starts_with("_sys_bic"))
+                    || args.iter().flat_map(|args| &args.args).any(is_placeholder);
                 let result = match cte {
                     Some(result) => result,
                     None if args.is_some() && !is_view => {
@@ -78,6 +98,11 @@ impl Resolver<'_> {
                         let list = list.filter_map(function_argument).collect();
                         let site = Site { ctes, outer, relations: relations.as_slice() };
                         self.function(&parts, list, alias.as_ref(), &site)
+                    }
+                    // BigQuery: `FROM t o, o.items i`
+                    None if is_column(&lower, relations) => {
+                        let site = Site { ctes, outer, relations: relations.as_slice() };
+                        self.elements(&parts, alias.as_ref(), &site)
                     }
                     None => {
                         let star = self.table(parts).map(|table| Star { table, ..Star::default() });
@@ -87,12 +112,7 @@ impl Resolver<'_> {
                 relations.push(relation(result, lower, alias.as_ref()));
             }
             TableFactor::Derived { subquery, alias, lateral, .. } => {
-                let shared_so_far = HashMap::new();
-                let scope =
-                    Scope { ctes, relations: relations.as_slice(), shared: &shared_so_far, outer };
-                let outer = if *lateral { Some(&scope) } else { outer };
-                let result = self.query(subquery, ctes, outer);
-                relations.push(relation(result, Vec::new(), alias.as_ref()));
+                self.derived(subquery, alias.as_ref(), *lateral, ctes, outer, relations);
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 let before = relations.len();
@@ -118,17 +138,17 @@ impl Resolver<'_> {
                 let before = relations.len();
                 self.factor(table, ctes, outer, relations, shared, conditions);
                 let Some(inner) = relations.get(before).cloned() else { return };
-                let site = Site { ctes, outer, relations: std::slice::from_ref(&inner) };
                 let used = aggregate_functions.iter().map(|each| &each.expr).chain(value_column);
                 let used = used.flat_map(|each| mentioned(each).0).filter_map(|mut it| it.pop());
                 let used: BTreeSet<String> = used.map(|name| name.to_lowercase()).collect();
-                let values: Vec<&Expr> =
-                    aggregate_functions.iter().map(|each| &each.expr).collect();
-                let names = match value_source {
-                    PivotValueSource::List(list) => list.iter().map(pivot_name).collect(),
-                    PivotValueSource::Any(_) | PivotValueSource::Subquery(_) => Vec::new(),
+                let values = match value_source {
+                    PivotValueSource::List(list) => list.as_slice(),
+                    PivotValueSource::Any(_) | PivotValueSource::Subquery(_) => &[],
                 };
-                let made = self.made(values, &names, &site);
+                let shared = HashMap::new();
+                let relation = std::slice::from_ref(&inner);
+                let scope = Scope { ctes, relations: relation, shared: &shared, outer };
+                let made = self.pivoted(aggregate_functions, values, &scope);
                 reshape(relations, before, &used, &made, alias.as_ref());
             }
             TableFactor::Unpivot { table, value, name, columns, alias, .. } => {
@@ -155,23 +175,41 @@ impl Resolver<'_> {
                 }
             }
             TableFactor::TableFunction { expr, alias } => {
-                let names = function_columns(&[], alias.as_ref());
                 let site = Site { ctes, outer, relations: relations.as_slice() };
-                let made = self.made(vec![expr], &names, &site);
-                relations.push(relation(made, Vec::new(), alias.as_ref()));
+                let alias = alias.as_ref();
+                let made = match expr {
+                    Expr::Function(call) => {
+                        let list = match &call.args {
+                            FunctionArguments::List(list) => list.args.as_slice(),
+                            _ => &[],
+                        };
+                        let list = list.iter().filter_map(function_argument).collect();
+                        self.function(&object_parts(&call.name), list, alias, &site)
+                    }
+                    // `TABLE('db.s.t')`
+                    Expr::Value(_) => {
+                        let name = text_value(expr).unwrap_or_else(|| expr.to_string());
+                        self.function(&[name], Vec::new(), alias, &site)
+                    }
+                    other => self.made(vec![other], &function_columns("", alias), &site),
+                };
+                relations.push(relation(made, Vec::new(), alias));
             }
             TableFactor::Function { name, args, alias, .. } => {
-                let lower = lower_parts(name);
-                let names = function_columns(&lower, alias.as_ref());
                 let site = Site { ctes, outer, relations: relations.as_slice() };
                 let list = args.iter().filter_map(function_argument).collect();
-                let made = self.made(list, &names, &site);
-                relations.push(relation(made, lower, alias.as_ref()));
+                let made = self.function(&object_parts(name), list, alias.as_ref(), &site);
+                relations.push(relation(made, lower_parts(name), alias.as_ref()));
             }
-            TableFactor::UNNEST { array_exprs, alias, .. } => {
-                let names = function_columns(&[], alias.as_ref());
+            TableFactor::UNNEST { array_exprs, alias, with_offset, with_offset_alias, .. } => {
+                let names = function_columns("", alias.as_ref());
                 let site = Site { ctes, outer, relations: relations.as_slice() };
-                let made = self.made(array_exprs.iter().collect(), &names, &site);
+                let mut made = self.made(array_exprs.iter().collect(), &names, &site);
+                if *with_offset {
+                    let name = with_offset_alias.as_ref().map_or("offset", |it| &it.value);
+                    let position = Output::of([name.to_owned()], BTreeSet::new());
+                    Rc::make_mut(&mut made).columns.extend(position.columns);
+                }
                 relations.push(relation(made, Vec::new(), alias.as_ref()));
             }
             TableFactor::JsonTable { json_expr, columns, alias, .. } => {
@@ -199,7 +237,9 @@ impl Resolver<'_> {
                 let made = self.made(list, &names, &site);
                 relations.push(relation(made, Vec::new(), alias.as_ref()));
             }
-            TableFactor::SemanticView { alias, .. } => {
+            TableFactor::SemanticView { name, alias, .. } => {
+                let name = object_parts(name).join(".");
+                self.unknown.insert(Unknown::function(&name, None));
                 relations.push(relation(Rc::default(), Vec::new(), alias.as_ref()));
             }
             TableFactor::UnpivotExpr { .. } => {}
@@ -208,125 +248,22 @@ impl Resolver<'_> {
 }
 
 impl Resolver<'_> {
-    /// `LATERAL VIEW explode(a.list) view AS element`.
-    pub(super) fn lateral_view(
+    /// A subquery; one that is lateral sees the relations before it.
+    fn derived(
         &mut self,
-        view: &LateralView,
+        subquery: &Query,
+        alias: Option<&TableAlias>,
+        lateral: bool,
         ctes: &Ctes,
         outer: Option<&Scope<'_>>,
         relations: &mut Vec<Relation>,
     ) {
-        let names: Vec<String> =
-            view.lateral_col_alias.iter().map(|name| name.value.clone()).collect();
-        let site = Site { ctes, outer, relations: relations.as_slice() };
-        let made = self.made(vec![&view.lateral_view], &names, &site);
-        relations.push(relation(made, lower_parts(&view.lateral_view_name), None));
-    }
-
-    /// What a function makes of expressions over the relations before it: each column may take
-    /// from each of them.
-    pub(super) fn made(
-        &mut self,
-        from: Vec<&Expr>,
-        names: &[String],
-        site: &Site<'_>,
-    ) -> Rc<Output> {
         let shared = HashMap::new();
-        let scope = Scope {
-            ctes: site.ctes,
-            relations: site.relations,
-            shared: &shared,
-            outer: site.outer,
-        };
-        let mut any = BTreeSet::new();
-        for expression in from {
-            any.extend(self.column(String::new(), expression, &scope).origins);
-        }
-        let columns = names.iter().map(|name| SelectColumn {
-            name: name.clone(),
-            origins: any.clone(),
-            expression: None,
-        });
-        Rc::new(Output { columns: columns.collect(), stars: Vec::new(), any })
+        let scope = Scope { ctes, relations: relations.as_slice(), shared: &shared, outer };
+        let outer = if lateral { Some(&scope) } else { outer };
+        let result = self.query(subquery, ctes, outer);
+        relations.push(relation(result, Vec::new(), alias));
     }
-}
-
-/// Where a table function stands.
-pub(super) struct Site<'a> {
-    ctes: &'a Ctes,
-    relations: &'a [Relation],
-    outer: Option<&'a Scope<'a>>,
-}
-
-fn function_argument(argument: &FunctionArg) -> Option<&Expr> {
-    match argument {
-        FunctionArg::Named { arg: FunctionArgExpr::Expr(arg), .. }
-        | FunctionArg::ExprNamed { arg: FunctionArgExpr::Expr(arg), .. }
-        | FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)) => Some(arg),
-        _ => None,
-    }
-}
-
-/// Columns of a table function's result: those of Snowflake's `FLATTEN` and of `STRING_SPLIT`, or
-/// the one that has the alias's name.
-pub(super) fn function_columns(name: &[String], alias: Option<&TableAlias>) -> Vec<String> {
-    let own: &[&str] = match name.last().map(String::as_str) {
-        Some("flatten") => &["value", "key", "index", "path", "seq", "this"],
-        Some("string_split") => &["value", "ordinal"],
-        _ => &[],
-    };
-    if !own.is_empty() {
-        return own.iter().map(|&name| name.to_owned()).collect();
-    }
-    let Some(alias) = alias else { return Vec::new() };
-    // A column list of the alias takes the place of this name.
-    let count = alias.columns.len().max(1);
-    vec![alias.name.value.clone(); count]
-}
-
-fn json_names(columns: &[JsonTableColumn], names: &mut Vec<String>) {
-    let mut todo: Vec<&JsonTableColumn> = columns.iter().rev().collect();
-    while let Some(column) = todo.pop() {
-        match column {
-            JsonTableColumn::Named(named) => names.push(named.name.value.clone()),
-            JsonTableColumn::ForOrdinality(name) => names.push(name.value.clone()),
-            JsonTableColumn::Nested(nested) => todo.extend(nested.columns.iter().rev()),
-        }
-    }
-}
-
-/// Name of the column that `PIVOT` makes of a value.
-fn pivot_name(value: &ExprWithAlias) -> String {
-    match (&value.alias, &value.expr) {
-        (Some(alias), _) => alias.value.clone(),
-        (None, Expr::Identifier(name)) => name.value.clone(),
-        (None, other) => {
-            // `[2024]` is a name, though other dialects read a list of one.
-            let text = other.to_string();
-            let name = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            name.map_or_else(|| text.clone(), str::to_owned)
-        }
-    }
-}
-
-/// Takes columns out of a relation and puts others in.
-fn reshape(
-    relations: &mut [Relation],
-    at: usize,
-    gone: &BTreeSet<String>,
-    made: &Output,
-    alias: Option<&TableAlias>,
-) {
-    let Some(inner) = relations.get_mut(at) else { return };
-    let mut result = Output::clone(&inner.result);
-    result.columns.retain(|column| !gone.contains(&column.name.to_lowercase()));
-    for star in &mut result.stars {
-        star.except.extend(gone.iter().cloned());
-        star.except.extend(made.columns.iter().map(|column| column.name.to_lowercase()));
-    }
-    result.columns.extend(made.columns.iter().cloned());
-    let names = std::mem::take(&mut inner.names);
-    *inner = relation(Rc::new(result), names, alias);
 }
 
 /// Which side's value a shared column has.
@@ -375,13 +312,20 @@ fn owners(relations: &[Relation], before: usize, name: &str) -> Vec<usize> {
         .collect()
 }
 
-fn relation(result: Rc<Output>, names: Vec<String>, alias: Option<&TableAlias>) -> Relation {
+/// A relation with the names that qualify its columns.
+pub(super) fn relation(
+    result: Rc<Output>,
+    names: Vec<String>,
+    alias: Option<&TableAlias>,
+) -> Relation {
     // What stands in for a variable after a table, as in `FROM t $(vWhere)`, is no alias.
-    let (names, result) = match alias.filter(|alias| !is_stand_in(&alias.name.value)) {
+    let alias = alias.filter(|alias| !is_stand_in(&alias.name.value));
+    let is_alias = alias.is_some();
+    let (names, result) = match alias {
         Some(alias) => (vec![alias.name.value.to_lowercase()], renamed(&result, alias)),
         None => (names, result),
     };
-    Relation { names, result, known: BTreeSet::new() }
+    Relation { names, result, is_alias, known: BTreeSet::new() }
 }
 
 /// A result with the column names that an alias gives: `AS t (a, b)`.

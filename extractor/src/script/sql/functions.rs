@@ -1,82 +1,269 @@
-//! Functions in `FROM`: what they give, and what cannot be seen of it.
+//! What is known of functions and types by their names.
 
-use std::rc::Rc;
+use super::words::{Word, WordKind};
 
-use sqlparser::ast::{Expr, Ident, Query, TableAlias};
+/// Whether a table function makes its rows of its arguments alone: it reads no table.
+pub(super) fn is_made_of_arguments(name: &str) -> bool {
+    const NAMES: [&str; 38] = [
+        "unnest",
+        "flatten",
+        "explode",
+        "explode_outer",
+        "posexplode",
+        "posexplode_outer",
+        "inline",
+        "inline_outer",
+        "stack",
+        "json_tuple",
+        "parse_url_tuple",
+        "variant_explode",
+        "string_split",
+        "split_to_table",
+        "strtok_split_to_table",
+        "generate_series",
+        "generate_subscripts",
+        "generator",
+        "sequence",
+        "range",
+        "numbers",
+        "zeros",
+        "rowcount",
+        "openjson",
+        "openxml",
+        "nodes",
+        "json_each",
+        "json_tree",
+        "json_table",
+        "xmltable",
+        "array",
+        "values",
+        "regexp_matches",
+        "regexp_split_to_table",
+        "string_to_table",
+        "table",
+        "multiset",
+        "collection",
+    ];
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str())
+        || ["json_", "jsonb_", "json_array_elements", "series_generate_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+        // Oracle's lists: `sys.odcivarchar2list('a', 'b')`.
+        || (name.starts_with("odci") && name.ends_with("list"))
+}
 
-use super::expression::column_name;
-use super::from::{Site, function_columns};
-use super::resolve::{Resolver, text_value};
-use super::scope::{Ctes, Output};
-use super::{Star, dialect, prepare, spellings, words};
+/// Whether a table function reads the file that its first argument names.
+pub(super) fn reads_file(name: &str) -> bool {
+    const NAMES: [&str; 18] = [
+        "read_parquet",
+        "parquet_scan",
+        "read_csv",
+        "read_csv_auto",
+        "read_json",
+        "read_json_auto",
+        "read_ndjson",
+        "read_files",
+        "read_text",
+        "delta_scan",
+        "iceberg_scan",
+        "file",
+        "url",
+        "s3",
+        "gcs",
+        "hdfs",
+        "azureblobstorage",
+        "deltalake",
+    ];
+    NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
+}
 
-impl Resolver<'_> {
-    /// What a function with a name as it is written gives.
-    pub(super) fn function(
-        &mut self,
-        name: &[String],
-        arguments: Vec<&Expr>,
-        alias: Option<&TableAlias>,
-        site: &Site<'_>,
-    ) -> Rc<Output> {
-        let lower: Vec<String> = name.iter().map(|part| part.to_lowercase()).collect();
-        if name.first().is_some_and(|first| first.starts_with('@')) {
-            // A file on a stage, with how to read it in parentheses.
-            let star = self.table(name.to_vec()).map(|table| Star { table, ..Star::default() });
-            return Rc::new(Output { stars: star.into_iter().collect(), ..Output::default() });
-        }
-        if let Some(result) = self.remote(&lower, &arguments) {
-            return result;
-        }
-        let columns = function_columns(&lower, alias);
-        // `t.document.nodes('/a/b')`: elements of a column.
-        let nodes = match name.split_last() {
-            Some((method, column))
-                if method.eq_ignore_ascii_case("nodes") && !column.is_empty() =>
-            {
-                Some(Expr::CompoundIdentifier(column.iter().map(Ident::new).collect()))
-            }
-            _ => None,
-        };
-        let arguments = arguments.into_iter().chain(&nodes).collect();
-        let made = self.made(arguments, &columns, site);
-        // Functions of the database itself have no schema.
-        if lower.len() > 1 && nodes.is_none() && made.any.is_empty() {
-            let reason = "a table function: what it reads is not in the script";
-            self.unresolved.push((name.join("."), reason.to_owned()));
-        }
-        made
-    }
-
-    /// `OPENQUERY(server, 'SELECT …')` and `OPENROWSET(…, 'SELECT …')`: the query within, run by
-    /// another server.
-    fn remote(&mut self, function: &[String], arguments: &[&Expr]) -> Option<Rc<Output>> {
-        let server = match function {
-            [name] if name == "openquery" => {
-                column_name(arguments.first()?).map(|parts| parts.join("."))
-            }
-            [name] if name == "openrowset" => None,
-            _ => return None,
-        };
-        let text = arguments.last().and_then(|last| text_value(last));
-        let Some(query) = text.and_then(|text| parse(&text)) else {
-            let name = server.unwrap_or_else(|| function.join("."));
-            let reason = "the query that another server runs could not be read";
-            self.unresolved.push((name, reason.to_owned()));
-            return Some(Rc::default());
-        };
-        let before = std::mem::replace(&mut self.server, server);
-        let result = self.query(&query, &Ctes::default(), None);
-        self.server = before;
-        Some(result)
+/// Columns that a table function always has.
+pub(super) fn own_columns(name: &str) -> &'static [&'static str] {
+    match name {
+        "flatten" => &["value", "key", "index", "path", "seq", "this"],
+        "string_split" => &["value", "ordinal"],
+        "explode" | "explode_outer" => &["col", "key", "value"],
+        "posexplode" | "posexplode_outer" => &["pos", "col", "key", "value"],
+        _ => &[],
     }
 }
 
-fn parse(text: &str) -> Option<Query> {
-    let all = words::read(text);
-    if prepare::is_too_deep(&all) {
-        return None;
-    }
-    let common = spellings::common(text, &all);
-    dialect::parse(common.as_deref().unwrap_or(text), None)
+/// Whether a function takes a lambda.
+pub(super) fn is_higher_order(name: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "transform",
+        "filter",
+        "aggregate",
+        "reduce",
+        "exists",
+        "forall",
+        "zip_with",
+        "map_filter",
+        "map_zip_with",
+        "transform_keys",
+        "transform_values",
+        "array_sort",
+        "any_match",
+        "all_match",
+        "none_match",
+        "list_transform",
+        "list_filter",
+        "list_reduce",
+        "arraymap",
+        "arrayfilter",
+        "arrayexists",
+        "arrayall",
+        "arraysum",
+        "arraysort",
+    ];
+    NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
+}
+
+/// Whether a function takes a unit of time besides dates: `DATEDIFF(day, a, b)`.
+pub(super) fn takes_unit(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "datediff",
+        "dateadd",
+        "datepart",
+        "datename",
+        "date_trunc",
+        "datetrunc",
+        "timestampdiff",
+        "timestampadd",
+        "date_diff",
+        "timestamp_trunc",
+        "date_part",
+        "date_add",
+        "date_sub",
+        "datetime_trunc",
+    ];
+    NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
+}
+
+/// Whether a name is a unit of time.
+pub(super) fn is_unit(name: &str) -> bool {
+    const UNITS: [&str; 39] = [
+        "year",
+        "yy",
+        "yyyy",
+        "quarter",
+        "qq",
+        "q",
+        "month",
+        "mm",
+        "m",
+        "week",
+        "wk",
+        "ww",
+        "weekday",
+        "dw",
+        "dayofyear",
+        "dy",
+        "day",
+        "dd",
+        "d",
+        "hour",
+        "hh",
+        "minute",
+        "mi",
+        "second",
+        "ss",
+        "millisecond",
+        "ms",
+        "isoweek",
+        "iso_week",
+        "isowk",
+        "week_iso",
+        "dayofweek",
+        "dow",
+        "doy",
+        "microsecond",
+        "mcs",
+        "nanosecond",
+        "epoch",
+        "n",
+    ];
+    UNITS.iter().any(|unit| name.eq_ignore_ascii_case(unit))
+}
+
+/// Whether the last argument of an aggregate says which rows count: ClickHouse's `sumIf(v, c)`.
+pub(super) fn is_conditional(name: &str) -> bool {
+    const STARTS: [&str; 9] =
+        ["sum", "avg", "min", "max", "any", "uniq", "quantile", "grouparray", "arg"];
+    let name = name.to_ascii_lowercase();
+    name == "countif" || (name.ends_with("if") && STARTS.iter().any(|it| name.starts_with(it)))
+}
+
+/// Whether it is a method of values, of XML, geometry or an object, and no function of a schema:
+/// names that a schema's function may have too are told by the arguments.
+pub(super) fn is_method(name: &str, arguments: usize, of_literal: bool) -> bool {
+    const XML: [&str; 4] = ["value", "query", "exist", "nodes"];
+    const OTHERS: [&str; 5] =
+        ["tostring", "getclobval", "getstringval", "getnumberval", "getblobval"];
+    let is = |names: &[&str]| names.iter().any(|each| name.eq_ignore_ascii_case(each));
+    // `STAsText`, not `STATUS`
+    let geometry = matches!(name.as_bytes(), [b'S', b'T', upper, lower, ..]
+        if upper.is_ascii_uppercase() && lower.is_ascii_lowercase());
+    let hana = arguments == 0 && name.get(..3).is_some_and(|it| it.eq_ignore_ascii_case("st_"));
+    geometry || hana || (arguments == 0 && is(&OTHERS)) || (of_literal && is(&XML))
+}
+
+/// Whether a word is the name of an SQL type.
+pub(super) fn is_type(word: &Word<'_>) -> bool {
+    const TYPES: [&str; 52] = [
+        "bit",
+        "tinyint",
+        "smallint",
+        "int",
+        "int2",
+        "int4",
+        "int8",
+        "integer",
+        "bigint",
+        "byteint",
+        "decimal",
+        "dec",
+        "numeric",
+        "number",
+        "float",
+        "real",
+        "double",
+        "money",
+        "smallmoney",
+        "char",
+        "nchar",
+        "character",
+        "varchar",
+        "nvarchar",
+        "varchar2",
+        "nvarchar2",
+        "univarchar",
+        "unichar",
+        "string",
+        "text",
+        "ntext",
+        "clob",
+        "binary",
+        "varbinary",
+        "image",
+        "date",
+        "time",
+        "datetime",
+        "datetime2",
+        "smalldatetime",
+        "datetimeoffset",
+        "bigdatetime",
+        "bigtime",
+        "timestamp",
+        "uniqueidentifier",
+        "xml",
+        "sql_variant",
+        "sysname",
+        "geography",
+        "geometry",
+        "boolean",
+        "unsigned",
+    ];
+    word.kind == WordKind::Bare && TYPES.iter().any(|each| word.is(each))
 }

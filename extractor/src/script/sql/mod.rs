@@ -2,25 +2,33 @@
 //! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
+mod calls;
 mod dates;
 mod dialect;
 mod expression;
 mod fallback;
 mod from;
 mod functions;
+mod informix;
+mod marks;
 mod names;
+mod pivot;
 mod prepare;
 mod procedure;
+mod remote;
 mod resolve;
 mod rest;
+mod rows;
 mod scope;
 mod spellings;
+mod teradata;
 mod words;
 
 use std::collections::BTreeSet;
 
 pub(crate) use dates::dates_quoted;
 pub(crate) use dialect::dialect_of;
+use sqlparser::ast::Query;
 
 /// What a statement passed to a connection is.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +47,8 @@ pub(crate) enum Sql {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Select {
     pub(crate) tables: Vec<TableName>,
+    /// What it reads besides and cannot be told: table functions.
+    pub(crate) unknown: BTreeSet<Unknown>,
     pub(crate) columns: Vec<SelectColumn>,
     /// `*`: all columns of these tables.
     pub(crate) stars: Vec<Star>,
@@ -48,8 +58,6 @@ pub(crate) struct Select {
     pub(crate) fallback: bool,
     /// What could not be resolved.
     pub(crate) notes: Vec<String>,
-    /// What it reads from that cannot be seen, by name, and why.
-    pub(crate) unresolved: Vec<(String, String)>,
 }
 
 /// A table as the statement names it.
@@ -67,6 +75,25 @@ impl TableName {
         // A linked server before the database stays part of its name.
         let database = parts.join(".");
         Some(Self { database: (!database.is_empty()).then_some(database), schema, table })
+    }
+}
+
+/// Something in a `FROM` that is no table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Unknown {
+    pub(crate) name: String,
+    /// Why it is not known what it reads.
+    pub(crate) reason: String,
+}
+
+impl Unknown {
+    /// A function that gives rows, with its first argument where that is a literal.
+    fn function(name: &str, literal: Option<&str>) -> Self {
+        let reason = match literal.filter(|_| functions::reads_file(name)) {
+            Some(path) => format!("it reads the file `{path}` where the database runs"),
+            None => "a function of the database: what it reads is not in the script".to_owned(),
+        };
+        Self { name: name.to_owned(), reason }
     }
 }
 
@@ -118,10 +145,10 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
             None => Sql::Procedure(format!("`{first}` names no table to read")),
         };
     }
-    if let Some(common) = spellings::common(text, &words) {
-        return read_query(&common, &words::read(&common), dialect, catalogue);
+    if let Some(common) = spellings::common(text, &words, dialect) {
+        return Sql::Select(read_query(&common, &words::read(&common), dialect, catalogue));
     }
-    read_query(text, &words, dialect, catalogue)
+    Sql::Select(read_query(text, &words, dialect, catalogue))
 }
 
 fn read_query(
@@ -129,16 +156,25 @@ fn read_query(
     words: &[words::Word<'_>],
     dialect: Option<&str>,
     catalogue: &dyn Catalogue,
-) -> Sql {
+) -> Select {
     let prepared = prepare::prepare(text, words);
+    let resolve = |query: Query| resolve::resolve(&query, dialect, catalogue);
     let mut select = if prepare::is_too_deep(words) {
         None
+    } else if dialect != Some("mysql")
+        && let Some(casts) = spellings::casts(text, words)
+    {
+        // Others take the type for a column.
+        match dialect::parse_as("mssql", &prepared.text) {
+            Some(query) => Some(resolve(query)),
+            None => return read_query(&casts, &words::read(&casts), dialect, catalogue),
+        }
     } else {
-        dialect::parse(&prepared.text, dialect).map(|query| resolve::resolve(&query, catalogue))
+        dialect::parse(&prepared.text, dialect).map(resolve)
     }
     .unwrap_or_else(|| fallback::read(words));
     prepared.restore(&mut select);
-    Sql::Select(select)
+    select
 }
 
 /// Offset of the query that follows settings in one batch: `SET NOCOUNT ON SELECT …`,

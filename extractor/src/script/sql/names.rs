@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
+use super::SelectColumn;
 use super::expression::{item_expression, mentioned};
 use super::resolve::Resolver;
 use super::scope::{Relation, Scope};
 use sqlparser::ast::{Expr, Select as SelectAst};
 
+/// Origins of a column, and the expression that made it.
+type Found = (BTreeSet<(usize, String)>, Option<String>);
+
 impl Resolver<'_> {
     /// Origins of a column by its qualified name, and the expression that made it.
-    pub(super) fn resolve_name(
-        &mut self,
-        parts: &[String],
-        scope: &Scope<'_>,
-    ) -> (BTreeSet<(usize, String)>, Option<String>) {
+    pub(super) fn resolve_name(&mut self, parts: &[String], scope: &Scope<'_>) -> Found {
         let Some((column, qualifiers)) = parts.split_last() else { return Default::default() };
         let lower: Vec<String> = qualifiers.iter().map(|part| part.to_lowercase()).collect();
         if lower.is_empty() {
@@ -52,11 +52,27 @@ impl Resolver<'_> {
         }
     }
 
-    fn resolve_unqualified(
-        &mut self,
-        column: &str,
-        scope: &Scope<'_>,
-    ) -> (BTreeSet<(usize, String)>, Option<String>) {
+    /// Origins of what is written like a column and may be a function of the database, if it is a
+    /// column.
+    pub(super) fn resolve_pseudo(&mut self, name: &str, scope: &Scope<'_>) -> Option<Found> {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let elsewhere =
+            (is("level") && !self.hierarchical) || (is("uid") && self.dialect != Some("oracle"));
+        if elsewhere {
+            return Some(self.resolve_unqualified(name, scope));
+        }
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            let mut relations = scope.relations.iter();
+            if let Some(relation) = relations.find(|each| each.result.column(name).is_some()) {
+                return Some(take(relation, name));
+            }
+            current = scope.outer;
+        }
+        None
+    }
+
+    fn resolve_unqualified(&mut self, column: &str, scope: &Scope<'_>) -> Found {
         let lower = column.to_lowercase();
         if let Some(owners) = scope.shared.get(&lower) {
             let mut origins = BTreeSet::new();
@@ -81,6 +97,14 @@ impl Resolver<'_> {
         if let Some(relation) = scope.relations.iter().find(knows) {
             return take(relation, column);
         }
+        // `UPPER(a) AS a, a || 'x'`: the table has the column, and it comes first.
+        let earlier = self.earlier.iter().find(|it| it.name.eq_ignore_ascii_case(column));
+        let itself = |it: &SelectColumn| {
+            it.origins.iter().any(|(_, name)| name.eq_ignore_ascii_case(column))
+        };
+        if let Some(earlier) = earlier.filter(|it| !itself(it)) {
+            return (earlier.origins.clone(), earlier.expression.clone());
+        }
         let mut open =
             scope.relations.iter().filter(|relation| relation.result.open(column).next().is_some());
         match (open.next(), open.next()) {
@@ -98,7 +122,7 @@ impl Resolver<'_> {
 }
 
 /// A relation's column and the expression that made it.
-fn take(relation: &Relation, column: &str) -> (BTreeSet<(usize, String)>, Option<String>) {
+fn take(relation: &Relation, column: &str) -> Found {
     if let Some(found) = relation.result.column(column) {
         return (found.origins.clone(), found.expression.clone());
     }

@@ -2,7 +2,7 @@
 //! into the names that it found.
 
 use super::Select;
-use super::words::{Word, WordKind, variable_end};
+use super::words::{Word, WordKind, close, variable_end};
 use crate::script::lex::part;
 
 /// Text for the parser, and what its stand-ins stand for.
@@ -34,10 +34,7 @@ pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
     let mut chain = 0_usize;
     for word in words {
         let operator = match word.kind {
-            WordKind::Symbol => matches!(
-                word.text,
-                "+" | "-" | "*" | "/" | "|" | "=" | "&" | ":" | "[" | "." | "<" | ">"
-            ),
+            WordKind::Symbol => !matches!(word.text, "(" | ")" | "," | ";"),
             WordKind::Bare => [
                 "and",
                 "or",
@@ -50,6 +47,15 @@ pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
                 "like",
                 "collate",
                 "at",
+                "div",
+                "mod",
+                "xor",
+                "ilike",
+                "rlike",
+                "regexp",
+                "similar",
+                "between",
+                "overlaps",
             ]
             .iter()
             .any(|operator| word.text.eq_ignore_ascii_case(operator)),
@@ -87,7 +93,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
             prepared.text.push_str(", ");
             from = word.start;
         } else if sap.is_some()
-            && let Some(sign) = sap_operator(word)
+            && let Some(sign) = comparison(word)
         {
             prepared.text.push_str(part(text, from, word.start));
             prepared.text.push_str(sign);
@@ -111,10 +117,12 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
             prepared.text.push_str(part(text, from, word.start));
             from = word.end;
         }
-        if is_old_hint(words, index) {
+        if let Some(last) = old_hint(words, index) {
             // `FROM t (NOLOCK)`
-            prepared.text.push_str(part(text, from, word.start));
-            from = words.get(index + 2).map_or(end, |close| close.end);
+            if word.start >= from {
+                prepared.text.push_str(part(text, from, word.start));
+            }
+            from = words.get(last).map_or(end, |close| close.end);
             continue;
         }
         if word.end <= from {
@@ -167,12 +175,12 @@ fn sap_list(words: &[Word<'_>]) -> Option<std::ops::Range<usize>> {
     if !list.iter().all(plain) {
         return None;
     }
-    let compared = words.get(end..)?.iter().any(|word| sap_operator(word).is_some());
+    let compared = words.get(end..)?.iter().any(|word| comparison(word).is_some());
     (list.len() >= 3 || (list.len() == 2 && compared)).then_some(2..end)
 }
 
-/// Comparisons of ABAP.
-fn sap_operator(word: &Word<'_>) -> Option<&'static str> {
+/// Comparisons of ABAP, and of Teradata.
+pub(super) fn comparison(word: &Word<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] =
         [("eq", "="), ("ne", "<>"), ("lt", "<"), ("gt", ">"), ("le", "<="), ("ge", ">=")];
     SIGNS.iter().find(|(name, _)| word.is(name)).map(|(_, sign)| *sign)
@@ -202,24 +210,40 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
             depth += 1;
         } else if first.is(")") {
             depth = depth.saturating_sub(1);
-        } else if depth == 0 && TAILS.iter().any(|(a, b)| first.is(a) && second.is(b)) {
+        } else if depth == 0
+            && (TAILS.iter().any(|(a, b)| first.is(a) && second.is(b))
+                // Teradata's `SAMPLE 100`
+                || (first.is("sample") && second.kind == WordKind::Number))
+        {
             return Some(first.start);
         }
     }
     None
 }
 
-/// A table hint without `WITH`.
-fn is_old_hint(words: &[Word<'_>], at: usize) -> bool {
-    let is = |offset: usize, text: &str| words.get(at + offset).is_some_and(|word| word.is(text));
-    let before = at.checked_sub(1).and_then(|before| words.get(before));
-    let named = before.is_some_and(|before| before.is_name() && !before.is("with"));
-    named
-        && is(0, "(")
-        && is(2, ")")
-        && ["nolock", "readuncommitted", "readpast", "rowlock", "tablockx"]
-            .iter()
-            .any(|hint| is(1, hint))
+/// Index of the last word of a table hint without `WITH` that starts at an index.
+fn old_hint(words: &[Word<'_>], at: usize) -> Option<usize> {
+    const HINTS: [&str; 13] = [
+        "nolock",
+        "readuncommitted",
+        "readcommitted",
+        "readpast",
+        "repeatableread",
+        "serializable",
+        "rowlock",
+        "paglock",
+        "tablock",
+        "tablockx",
+        "updlock",
+        "holdlock",
+        "xlock",
+    ];
+    let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.is(text));
+    let before = at.checked_sub(1).and_then(|before| words.get(before))?;
+    let lock = HINTS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
+    let index = is(at + 1, "index") && (is(at + 2, "=") || is(at + 2, "("));
+    let is_hint = before.is_name() && !before.is("with") && is(at, "(") && (lock || index);
+    if is_hint { close(words, at) } else { None }
 }
 
 impl Prepared {

@@ -6,24 +6,31 @@ use std::rc::Rc;
 use sqlparser::ast::{
     BinaryOperator, CastKind, ExcludeSelectItem, Expr, Ident, Query, RenameSelectItem,
     Select as SelectAst, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value,
-    WildcardAdditionalOptions,
+    Values, WildcardAdditionalOptions,
 };
 
 use super::expression::{column_name, mentioned, parts, unique};
 use super::from::{lower_parts, renamed};
 use super::names::note_known;
 use super::scope::{Ctes, Output, Relation, Scope};
-use super::{Catalogue, Select, SelectColumn, Star, TableName};
+use super::{Catalogue, Select, SelectColumn, Star, TableName, Unknown};
+
+/// Dialects in which a column of a select list may use those before it.
+const CHAINING: [&str; 6] =
+    ["snowflake", "teradata", "redshift", "databricks", "duckdb", "clickhouse"];
 
 /// Resolves a query.
-pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
+pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Select {
     let mut resolver = Resolver {
         catalogue,
+        dialect,
         tables: Vec::new(),
+        unknown: BTreeSet::new(),
+        hierarchical: false,
+        earlier: Vec::new(),
         joins: 0,
         first: None,
         notes: Vec::new(),
-        unresolved: Vec::new(),
         server: None,
     };
     let result = resolver.query(query, &Ctes::default(), None);
@@ -31,22 +38,28 @@ pub(super) fn resolve(query: &Query, catalogue: &dyn Catalogue) -> Select {
         columns: result.columns.clone(),
         stars: result.stars.clone(),
         tables: resolver.tables,
+        unknown: resolver.unknown,
         first: resolver.first,
         fallback: false,
         notes: resolver.notes,
-        unresolved: resolver.unresolved,
     }
 }
 
 pub(super) struct Resolver<'a> {
     pub(super) catalogue: &'a dyn Catalogue,
+    /// The connection's, if it tells.
+    pub(super) dialect: Option<&'a str>,
     pub(super) tables: Vec<TableName>,
+    pub(super) unknown: BTreeSet<Unknown>,
+    /// Whether the query at hand has a `CONNECT BY`.
+    pub(super) hierarchical: bool,
+    /// Columns of the select list so far, where a later one may use them by name.
+    pub(super) earlier: Vec<SelectColumn>,
+    /// Linked server that the query at hand runs on.
+    pub(super) server: Option<String>,
     joins: u32,
     first: Option<String>,
     notes: Vec<String>,
-    pub(super) unresolved: Vec<(String, String)>,
-    /// Linked server that the query at hand runs on.
-    pub(super) server: Option<String>,
 }
 
 impl Resolver<'_> {
@@ -89,6 +102,7 @@ impl Resolver<'_> {
                 let star = self.table(parts).map(|table| Star { table, ..Star::default() });
                 Output { stars: star.into_iter().collect(), ..Output::default() }
             }
+            SetExpr::Values(values) => self.values(values, ctes, outer),
             _ => Output::default(),
         };
         for (branch, rows) in branches.into_iter().rev() {
@@ -100,15 +114,29 @@ impl Resolver<'_> {
         Rc::new(result)
     }
 
+    /// Rows of values: their columns meet by position.
+    fn values(&mut self, values: &Values, ctes: &Ctes, outer: Option<&Scope<'_>>) -> Output {
+        let shared = HashMap::new();
+        let scope = Scope { ctes, relations: &[], shared: &shared, outer };
+        let mut result = Output::default();
+        for row in &values.rows {
+            for (index, value) in row.content.iter().enumerate() {
+                let made = self.column(format!("column{}", index + 1), value, &scope);
+                match result.columns.get_mut(index) {
+                    Some(column) => column.origins.extend(made.origins),
+                    None => result.columns.push(SelectColumn { expression: None, ..made }),
+                }
+            }
+        }
+        result
+    }
+
     fn select(&mut self, select: &SelectAst, ctes: &Ctes, outer: Option<&Scope<'_>>) -> Output {
         let mut relations: Vec<Relation> = Vec::new();
         let mut shared: HashMap<String, Vec<usize>> = HashMap::new();
         let mut conditions: Vec<&Expr> = Vec::new();
         for from in &select.from {
             self.from(from, ctes, outer, &mut relations, &mut shared, &mut conditions);
-        }
-        for view in &select.lateral_views {
-            self.lateral_view(view, ctes, outer, &mut relations);
         }
         conditions.extend(select.selection.iter().chain(&select.having).chain(&select.qualify));
         conditions.extend(&select.prewhere);
@@ -121,9 +149,17 @@ impl Resolver<'_> {
             }
         }
         let mut result = Output::default();
+        self.hierarchical = !select.connect_by.is_empty();
+        let outside = std::mem::take(&mut self.earlier);
+        let chains = self.dialect.is_some_and(|dialect| CHAINING.contains(&dialect));
         for item in &select.projection {
+            let from = result.columns.len();
             self.item(item, &scope, &mut result);
+            if chains {
+                self.earlier.extend(result.columns.iter().skip(from).cloned());
+            }
         }
+        self.earlier = outside;
         // Unknown columns of joined relations: each name is of one of them.
         let sides = relations.iter().enumerate();
         let of_relation = |star: &Star| {
@@ -222,11 +258,18 @@ impl Resolver<'_> {
         let parts = parts(expr);
         let mut origins = BTreeSet::new();
         let mut inherited = None;
-        let plain = column_name(expr).is_some();
+        let mut plain = column_name(expr).is_some();
         for column in unique(parts.columns) {
             let (found, expression) = self.resolve_name(&column, scope);
             origins.extend(found);
             inherited = inherited.or(expression);
+        }
+        for name in parts.pseudo {
+            if let Some((found, expression)) = self.resolve_pseudo(&name, scope) {
+                origins.extend(found);
+                inherited = inherited.or(expression);
+                plain |= matches!(expr, Expr::Identifier(_));
+            }
         }
         for query in parts.values {
             let result = self.query(query, scope.ctes, Some(scope));

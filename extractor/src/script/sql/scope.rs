@@ -16,6 +16,15 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// Columns that all come from the same.
+    pub(super) fn of(
+        names: impl IntoIterator<Item = String>,
+        any: BTreeSet<(usize, String)>,
+    ) -> Self {
+        let column = |name| SelectColumn { name, origins: any.clone(), ..SelectColumn::default() };
+        Self { columns: names.into_iter().map(column).collect(), stars: Vec::new(), any }
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&SelectColumn> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
@@ -34,6 +43,8 @@ impl Output {
 pub(super) struct Relation {
     /// Names that qualify its columns, lower-case: the alias, or the parts of the table's name.
     pub(super) names: Vec<String>,
+    /// Whether the name is an alias.
+    pub(super) is_alias: bool,
     pub(super) result: Rc<Output>,
     /// Columns that the query itself takes from it by a qualified name, lower-case.
     pub(super) known: BTreeSet<String>,

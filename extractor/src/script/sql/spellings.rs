@@ -1,23 +1,74 @@
 //! What some databases spell in a way of their own and the parser does not know, put the common way.
 //! Only what says nothing of where values come from is left out.
 
-use super::words::{Word, WordKind};
+use std::collections::BTreeMap;
+
+use super::prepare::comparison;
+use super::words::{MAX_CALL, Word, WordKind, close};
+use super::{informix, marks, teradata};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
-pub(super) fn common(text: &str, words: &[Word<'_>]) -> Option<String> {
+pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Option<String> {
+    let teradata = dialect == Some("teradata") || teradata::speaks(words);
+    replace(text, words, |at| {
+        let it = spelling(words, at).or_else(|| library(text, words, at));
+        let it = it.or_else(|| lateral_view(text, words, at));
+        let it = it.or_else(|| informix::spelling(words, at));
+        it.or_else(|| teradata::spelling(words, at, teradata))
+    })
+}
+
+/// The text with `CONVERT(type, value, style)` as `CAST(value AS type)`; `None` when it has none.
+pub(super) fn casts(text: &str, words: &[Word<'_>]) -> Option<String> {
+    let comma_or_end = |from: usize| {
+        let mut depth = 0_usize;
+        words.iter().enumerate().skip(from).take(MAX_CALL).find_map(|(index, word)| {
+            if word.is("(") {
+                depth += 1;
+            } else if word.is(")") && depth > 0 {
+                depth -= 1;
+            } else if depth == 0 && (word.is(")") || word.is(",")) {
+                return Some(index);
+            }
+            None
+        })
+    };
+    // Ends of values, and what stands there instead of the rest of the call.
+    let mut ends: BTreeMap<usize, (usize, String)> = BTreeMap::new();
+    replace(text, words, |at| {
+        if let Some(end) = ends.remove(&at) {
+            return Some(end);
+        }
+        let comma = marks::type_first(words, at)?;
+        let end = comma_or_end(comma + 1)?;
+        let last = close(words, at + 1)?;
+        let type_start = words.get(at + 2)?.start;
+        let r#type = part(text, type_start, words.get(comma)?.start).trim();
+        ends.insert(end, (last, format!("AS {type})")));
+        Some((comma, "CAST(".to_owned()))
+    })
+}
+
+/// The text with some runs of words replaced: for the index of a first word, that of the last one
+/// and what stands for them.
+fn replace(
+    text: &str,
+    words: &[Word<'_>],
+    mut instead: impl FnMut(usize) -> Option<(usize, String)>,
+) -> Option<String> {
     let mut out = String::new();
     let mut from = 0;
     let mut index = 0;
     while index < words.len() {
-        let Some((end, instead)) = spelling(words, index) else {
+        let Some((end, replacement)) = instead(index) else {
             index += 1;
             continue;
         };
         let (Some(first), Some(last)) = (words.get(index), words.get(end)) else { break };
         out.push_str(part(text, from, first.start));
         out.push(' ');
-        out.push_str(&instead);
+        out.push_str(&replacement);
         out.push(' ');
         from = last.end;
         index = end + 1;
@@ -27,6 +78,93 @@ pub(super) fn common(text: &str, words: &[Word<'_>]) -> Option<String> {
     }
     out.push_str(part(text, from, text.len()));
     Some(out)
+}
+
+/// DB2 for i: `FROM LIBRARY/FILE`.
+fn library(text: &str, words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let three = words.get(at..at + 3)?;
+    let [library, slash, file] = three else { return None };
+    let is_path = library.is_name()
+        && slash.is("/")
+        && file.is_name()
+        && library.end == slash.start
+        && slash.end == file.start;
+    if !is_path || !stands_for_table(words, at) {
+        return None;
+    }
+    let name = |word: &Word<'_>| part(text, word.start, word.end).to_owned();
+    Some((at + 2, format!("{}.{}", name(library), name(file))))
+}
+
+/// Whether the word at an index is where `FROM` has a table.
+pub(super) fn stands_for_table(words: &[Word<'_>], at: usize) -> bool {
+    let before = words.get(..at).unwrap_or_default();
+    if before.last().is_some_and(|word| word.is("from") || word.is("join")) {
+        return true;
+    }
+    // `FROM A/B X, C/D Y`
+    before.last().is_some_and(|word| word.is(","))
+        && before
+            .iter()
+            .rev()
+            .take(12)
+            .find(|word| {
+                !(word.is_name() || [",", "/", ".", ":"].iter().any(|it| word.is(it)))
+                    || word.is("from")
+            })
+            .is_some_and(|word| word.is("from"))
+}
+
+/// Hive and Spark: `LATERAL VIEW OUTER explode(list) view AS element`, which may stand between
+/// joins.
+fn lateral_view(text: &str, words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    const ENDS: [&str; 17] = [
+        "lateral",
+        "join",
+        "inner",
+        "left",
+        "right",
+        "full",
+        "cross",
+        "semi",
+        "anti",
+        "where",
+        "group",
+        "having",
+        "order",
+        "union",
+        "limit",
+        "cluster",
+        "distribute",
+    ];
+    let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.is(text));
+    let name = |index: usize| {
+        let word = words.get(index).filter(|word| word.is_name() && !word.is("as"))?;
+        (!ENDS.iter().any(|end| word.is(end))).then(|| part(text, word.start, word.end))
+    };
+    if !(is(at, "lateral") && is(at + 1, "view")) {
+        return None;
+    }
+    let function = at + 2 + usize::from(is(at + 2, "outer"));
+    let open = (function..function + 4).find(|&index| is(index, "("))?;
+    let mut end = close(words, open)?;
+    let call = part(text, words.get(function)?.start, words.get(end)?.end);
+    let view = name(end + 1);
+    end += usize::from(view.is_some());
+    let mut columns = Vec::new();
+    if is(end + 1, "as") {
+        while let Some(column) = name(end + 2).filter(|_| is(end + 1, "as") || is(end + 1, ",")) {
+            columns.push(column);
+            end += 2;
+        }
+    }
+    let alias = match (view, columns.as_slice()) {
+        (Some(view), []) => format!(" AS {view}"),
+        (Some(view), columns) => format!(" AS {view}({})", columns.join(", ")),
+        (None, []) => String::new(),
+        (None, columns) => format!(" AS lateral_view({})", columns.join(", ")),
+    };
+    Some((end, format!("CROSS JOIN LATERAL {call}{alias}")))
 }
 
 /// Index of the last word of a spelling that starts at an index, and what stands for it.
@@ -43,17 +181,38 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
         return nothing(close(words, at + 1)?);
     }
     if is(at, "on") && is(at + 1, "overflow") && any(at + 2, &["truncate", "error"]) {
-        let end = (at + 3..words.len()).find(|&end| is(end, ")"))?;
+        let end = (at + 3..at + 16).find(|&end| is(end, ")"))?;
         return nothing(end - 1);
     }
-    // Teradata: `expression (NAMED x)`, `(TITLE 'x')`.
-    let is_name = |index: usize| words.get(index).is_some_and(Word::is_name);
-    let is_text = |index: usize| words.get(index).is_some_and(|word| word.kind == WordKind::Text);
-    if is(at, "(") && is(at + 1, "named") && is_name(at + 2) && is(at + 3, ")") {
-        return Some((at + 3, format!("as {}", words.get(at + 2)?.text)));
+    // DB2: `FROM a, TABLE (SELECT …) b`
+    if is(at, "table") && is(at + 1, "(") && is(at + 2, "select") && before(&["from", "join", ","])
+    {
+        return Some((at, "lateral".to_owned()));
     }
-    if is(at, "(") && is(at + 1, "title") && is_text(at + 2) && is(at + 3, ")") {
-        return nothing(at + 3);
+    if is(at, "connect_by_root") && words.get(at + 1).is_some_and(Word::is_name) {
+        return nothing(at);
+    }
+    // Snowflake: `IDENTIFIER('db.schema.table')`, `TABLE('db.schema.table')`.
+    let is_text = |index: usize| words.get(index).is_some_and(|it| it.kind == WordKind::Text);
+    if (is(at, "identifier") || (is(at, "table") && before(&["from", "join", ","])))
+        && is(at + 1, "(")
+        && is_text(at + 2)
+        && is(at + 3, ")")
+    {
+        return Some((at + 3, words.get(at + 2)?.text.trim_matches('\'').to_owned()));
+    }
+    // Oracle: `ORDER SIBLINGS BY`, `CONNECT BY NOCYCLE`, the cells of a `MODEL`.
+    if (is(at, "siblings") && before(&["order"])) || (is(at, "nocycle") && before(&["by"])) {
+        return nothing(at);
+    }
+    const MODEL: [&str; 7] =
+        ["partition", "dimension", "reference", "ignore", "keep", "unique", "return"];
+    if is(at, "model") && any(at + 1, &MODEL) {
+        return nothing(model(words, at));
+    }
+    // `CAST(a AS VARCHAR(10) CHARACTER SET LATIN)`
+    if is(at, "character") && is(at + 1, "set") && words.get(at + 2).is_some_and(Word::is_name) {
+        return nothing(at + 2);
     }
     // DB2: `CURRENT DATE - 30 DAYS`.
     if is(at, "current") && any(at + 1, &["date", "time", "timestamp"]) && !is(at + 2, "zone") {
@@ -82,37 +241,28 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     if counted && any(at, &UNITS) {
         return nothing(at);
     }
-    // Snowflake: `IDENTIFIER('db.schema.table')`, `TABLE('db.schema.table')`.
-    let from = || before(&["from", "join", ","]);
-    if (is(at, "identifier") || (is(at, "table") && from()))
-        && is(at + 1, "(")
-        && is_text(at + 2)
-        && is(at + 3, ")")
+    let left = at.checked_sub(1).and_then(|index| words.get(index));
+    let left = left.filter(|it| it.is(")") || it.is("]") || is_operand(it));
+    let right = words.get(at + 1).filter(|it| is_operand(it));
+    let touches = words.get(at).zip(words.get(at + 1)).is_some_and(|(a, b)| a.end == b.start);
+    // DB2: `a CONCAT b`. Teradata: `a MOD b`, `a ** b`, `a NE 3`. Sybase: `a *= b`.
+    // `d MOD (e)`, but `TOP 10 mod (d, 2)`.
+    let left_is_column = left.is_some_and(|it| it.kind != WordKind::Number);
+    let parenthesis = left_is_column && is(at, "mod") && is(at + 1, "(");
+    if left.is_some() && (right.is_some() || parenthesis) && any(at, &["concat", "mod"]) {
+        return Some((at, if is(at, "mod") { "%" } else { "||" }.to_owned()));
+    }
+    if left.is_some() && is(at, "*") && any(at + 1, &["*", "="]) && touches {
+        return Some((at + 1, if is(at + 1, "*") { "*" } else { "=" }.to_owned()));
+    }
+    if left.is_some() && is(at, "=") && is(at + 1, "*") && touches {
+        return Some((at + 1, "=".to_owned()));
+    }
+    if left.is_some()
+        && let Some(sign) = words.get(at).and_then(comparison)
+        && right.is_some_and(|it| matches!(it.kind, WordKind::Number | WordKind::Text))
     {
-        return Some((at + 3, words.get(at + 2)?.text.trim_matches('\'').to_owned()));
-    }
-    // Oracle: `ORDER SIBLINGS BY`, `CONNECT BY NOCYCLE`, the cells of a `MODEL`.
-    if (is(at, "siblings") && is(at + 1, "by")) || (is(at, "nocycle") && before(&["by"])) {
-        return nothing(at);
-    }
-    const MODEL: [&str; 7] =
-        ["partition", "dimension", "reference", "ignore", "keep", "unique", "return"];
-    if is(at, "model") && any(at + 1, &MODEL) {
-        return nothing(model(words, at));
-    }
-    // Teradata: `a ** 2`, `a MOD 2`.
-    if is(at, "*")
-        && is(at + 1, "*")
-        && words.get(at)?.end == words.get(at + 1)?.start
-        && at.checked_sub(1).is_some_and(|index| is_operand(words, index))
-    {
-        return Some((at + 1, "^".to_owned()));
-    }
-    if is(at, "mod")
-        && at.checked_sub(1).is_some_and(|index| is_operand(words, index))
-        && (is(at + 1, "(") || is_operand(words, at + 1))
-    {
-        return Some((at, "%".to_owned()));
+        return Some((at, sign.to_owned()));
     }
     // SQL Server: `INNER HASH JOIN`.
     if any(at, &["loop", "hash", "merge", "remote"])
@@ -142,35 +292,20 @@ fn model(words: &[Word<'_>], at: usize) -> usize {
     words.len() - 1
 }
 
-/// Whether a word ends or starts a value, so that an operator may stand beside it.
-fn is_operand(words: &[Word<'_>], at: usize) -> bool {
-    const KEYWORDS: [&str; 18] = [
-        "select", "distinct", "and", "or", "not", "when", "then", "else", "by", "on", "where",
-        "having", "as", "from", "in", "between", "like", "all",
+/// Whether a word can be a column or a value: it is no keyword that stands next to one.
+pub(super) fn is_operand(word: &Word<'_>) -> bool {
+    const KEYWORDS: [&str; 49] = [
+        "select", "sel", "distinct", "all", "as", "from", "where", "and", "or", "not", "on", "by",
+        "when", "then", "else", "case", "end", "in", "is", "like", "ilike", "rlike", "regexp",
+        "between", "having", "group", "order", "union", "join", "left", "right", "inner", "full",
+        "cross", "outer", "natural", "qualify", "over", "top", "values", "with", "using", "cast",
+        "set", "limit", "fetch", "for", "asc", "desc",
     ];
-    let Some(word) = words.get(at) else { return false };
     match word.kind {
-        WordKind::Number | WordKind::Quoted => true,
+        WordKind::Symbol => false,
         WordKind::Bare => !KEYWORDS.iter().any(|keyword| word.is(keyword)),
-        WordKind::Symbol => word.is(")"),
-        WordKind::Text => false,
+        WordKind::Quoted | WordKind::Text | WordKind::Number => true,
     }
-}
-
-/// Index of the parenthesis that closes the one at an index.
-fn close(words: &[Word<'_>], open: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (index, word) in words.iter().enumerate().skip(open) {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.checked_sub(1)?;
-            if depth == 0 {
-                return Some(index);
-            }
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -181,7 +316,7 @@ mod tests {
     #[test]
     fn spellings_become_common() {
         let check = |text: &str, expected: &str| {
-            let found = common(text, &words::read(text)).unwrap_or_else(|| text.to_owned());
+            let found = common(text, &words::read(text), None).unwrap_or_else(|| text.to_owned());
             let squeezed: Vec<&str> = found.split_whitespace().collect();
             assert_eq!(squeezed.join(" "), expected, "{text}");
         };
@@ -190,6 +325,20 @@ mod tests {
         check("LISTAGG(a, ',' ON OVERFLOW TRUNCATE '…' WITH COUNT) x", "LISTAGG(a, ',' ) x");
         check("a (NAMED aa), b (TITLE 'x') FROM t", "a as aa , b FROM t");
         check("CURRENT DATE - 30 DAYS, b + 1 DAY", "current_DATE - 30 , b + 1");
+        check("INTERVAL 1 DAY, a - b days", "INTERVAL 1 DAY, a - b days");
+        check("d + INTERVAL -1 DAY", "d + INTERVAL -1 DAY");
+        // Columns of these names.
+        check("UPPER(TRIM(title)), F(G(named))", "UPPER(TRIM(title)), F(G(named))");
+        check("t LEFT HASH JOIN u", "t LEFT JOIN u");
+        check("KEEP (DENSE_RANK LAST", "KEEP (DENSE_RANK LAST");
+        check("a / b FROM L/F x, M/G#, u JOIN K/H", "a / b FROM L.F x, M.G# , u JOIN K.H");
+        check("a/b FROM t WHERE c/d > 1", "a/b FROM t WHERE c/d > 1");
+        check(
+            "FROM t LATERAL VIEW OUTER posexplode(t.a) x AS p, q LEFT JOIN u",
+            "FROM t CROSS JOIN LATERAL posexplode(t.a) AS x(p, q) LEFT JOIN u",
+        );
+        check("LATERAL VIEW explode(a) x WHERE b", "CROSS JOIN LATERAL explode(a) AS x WHERE b");
+        check("LATERAL VIEW explode(a", "LATERAL VIEW explode(a");
         check("FROM IDENTIFIER('d.s.t') JOIN TABLE('u')", "FROM d.s.t JOIN u");
         check("ORDER SIBLINGS BY a", "ORDER BY a");
         check("CONNECT BY NOCYCLE PRIOR a = b", "CONNECT BY PRIOR a = b");
@@ -197,13 +346,19 @@ mod tests {
         check("FROM t MODEL RETURN ALL ROWS MEASURES (m) ORDER BY d", "FROM t ORDER BY d");
         check(
             "a ** 2, COUNT(*), b MOD 3, MOD(b, 3), c mod, d MOD (e)",
-            "a ^ 2, COUNT(*), b % 3, MOD(b, 3), c mod, d % (e)",
+            "a * 2, COUNT(*), b % 3, MOD(b, 3), c mod, d % (e)",
         );
-        check("INTERVAL 1 DAY, a - b days", "INTERVAL 1 DAY, a - b days");
-        check("d + INTERVAL -1 DAY", "d + INTERVAL -1 DAY");
-        // Columns of these names.
-        check("UPPER(TRIM(title)), F(G(named))", "UPPER(TRIM(title)), F(G(named))");
-        check("t LEFT HASH JOIN u", "t LEFT JOIN u");
-        check("KEEP (DENSE_RANK LAST", "KEEP (DENSE_RANK LAST");
+    }
+
+    #[test]
+    fn types_go_behind_their_values() {
+        let check = |text: &str, expected: &str| {
+            let found = casts(text, &words::read(text)).unwrap_or_else(|| text.to_owned());
+            let squeezed: Vec<&str> = found.split_whitespace().collect();
+            assert_eq!(squeezed.join(" "), expected, "{text}");
+        };
+        check("a, CONVERT(varchar(10), f(i.d, 1), 120) x", "a, CAST( f(i.d, 1) AS varchar(10)) x");
+        check("CONVERT(int, CONVERT(date, a, 1))", "CAST( CAST( a AS date) AS int)");
+        check("CONVERT(a, CHAR), CONVERT(date, a", "CONVERT(a, CHAR), CONVERT(date, a");
     }
 }

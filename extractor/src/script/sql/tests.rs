@@ -39,11 +39,14 @@ fn show(text: &str, dialect: Option<&str>) -> String {
                     format!("{}={}", column.name, origins.join("+"))
                 })
                 .collect();
-            columns.extend(
-                select.stars.iter().map(|star| format!("*{}", select.tables[star.table].table)),
-            );
+            columns.extend(select.stars.iter().map(|star| {
+                let except = star.except.iter().map(|name| format!("-{name}"));
+                format!("*{}{}", select.tables[star.table].table, except.collect::<String>())
+            }));
             let mark = if select.fallback { "~" } else { "" };
-            format!("{mark}{} | {}", tables.join(", "), columns.join(", "))
+            let unknown = select.unknown.iter().map(|unknown| format!(" !{}", unknown.name));
+            let unknown: String = unknown.collect();
+            format!("{mark}{} | {}{unknown}", tables.join(", "), columns.join(", "))
         }
     }
 }
@@ -146,7 +149,7 @@ fn rest_statements_are_no_tables() {
 fn what_no_parser_takes_is_read_tolerantly() {
     check("SELECT a, f(b) AS c FROM t PECULIAR SYNTAX HERE ))(", "~t | a=t.a, c=t.b");
     check("SELECT x.a, y.b FROM s.t x JOIN u y ON !!! @@@ ((", "~s.t, u | a=t.a, b=u.b");
-    check("SELECT x FROM lib/file", "~lib.file | x=file.x");
+    check("SELECT x FROM lib/file %% ((", "~lib.file | x=file.x");
     check("SELECT EXTRACT(YEAR FROM d) y FROM t %% %% ((", "~t | y=t.d");
 }
 
@@ -158,6 +161,8 @@ fn deep_and_long_statements_do_not_overflow() {
     check(&deep, "~t | x=t.a");
     let union = vec!["SELECT a FROM t"; 1000].join(" UNION ALL ");
     check(&union, "t | a=t.a");
+    let chain = format!("SELECT {} AS x FROM t", vec!["a"; 100_000].join(" MOD "));
+    check(&chain, "~t | x=t.a");
     let list = format!("SELECT a FROM t WHERE b IN ({})", vec!["1"; 20_000].join(","));
     check(&list, "t | a=t.a");
 }
@@ -166,13 +171,16 @@ fn deep_and_long_statements_do_not_overflow() {
 fn what_cannot_be_seen_is_said() {
     let unresolved = |text: &str| -> Vec<String> {
         match read(text, None, &Nothing) {
-            Sql::Select(select) => select.unresolved.into_iter().map(|(name, _)| name).collect(),
+            Sql::Select(select) => select.unknown.into_iter().map(|it| it.name).collect(),
             other => panic!("{text}: {other:?}"),
         }
     };
     let none: Vec<String> = Vec::new();
     assert_eq!(unresolved("SELECT a FROM dbo.fn_open('a', 1) f"), ["dbo.fn_open"]);
-    assert_eq!(unresolved("SELECT f.p FROM t CROSS APPLY dbo.fn_split(t.tags) f"), none);
+    assert_eq!(
+        unresolved("SELECT f.p FROM t CROSS APPLY dbo.fn_split(t.tags) f"),
+        ["dbo.fn_split"]
+    );
     assert_eq!(unresolved("SELECT value FROM STRING_SPLIT('a,b', ',')"), none);
     assert_eq!(unresolved("SELECT a FROM OPENQUERY(CRM, 'EXEC report')"), ["CRM"]);
     assert_eq!(unresolved("SELECT a FROM OPENQUERY(CRM, 'SELECT a FROM t')"), none);
@@ -182,4 +190,36 @@ fn what_cannot_be_seen_is_said() {
     };
     assert!(reason("EXEC dbo.p 1").contains("stored procedure `dbo.p`"));
     assert!(reason("SHOW TABLES").contains("`SHOW` names no table"));
+}
+
+#[test]
+fn statements_of_many_databases() {
+    let mut wrong = Vec::new();
+    for line in include_str!("tests/statements.txt").lines() {
+        let Some((statement, expected)) = line.split_once(" ==> ") else { continue };
+        let (dialects, text) = statement.split_once(": ").expect("dialects and a statement");
+        for dialect in dialects.split(',') {
+            let found = show(text, (dialect != "?").then_some(dialect));
+            if found.trim() != expected {
+                wrong.push(format!("{dialect}: {text}\n  expected {expected}\n  found    {found}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_not_known_has_a_reason() {
+    let reasons = |text: &str| match read(text, None, &Nothing) {
+        Sql::Select(select) => {
+            select.unknown.iter().map(|it| format!("{}: {}", it.name, it.reason)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let function = "a function of the database: what it reads is not in the script";
+    assert_eq!(reasons("SELECT a FROM dbo.f(1)"), [format!("dbo.f: {function}")]);
+    assert_eq!(reasons("SELECT a FROM dbo.f(1) %% (("), [format!("dbo.f: {function}")]);
+    let file = "it reads the file `s3://b/x.csv` where the database runs";
+    assert_eq!(reasons("SELECT a FROM read_csv('s3://b/x.csv')"), [format!("read_csv: {file}")]);
+    assert!(reasons("SELECT a FROM generate_series(1, 2) a, t, unnest(t.x) u").is_empty());
 }

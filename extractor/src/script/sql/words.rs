@@ -1,6 +1,7 @@
 //! A tolerant reading of SQL of any dialect into words: enough to find tables when a parser gives
 //! up, and to see what kind of statement it is.
 
+use super::spellings::is_operand;
 use crate::script::lex::part;
 
 /// A word, name, literal or symbol.
@@ -68,11 +69,11 @@ pub(super) fn read(text: &str) -> Vec<Word<'_>> {
             {
                 match quoted_end(bytes, at) {
                     Some(end) if first == b'\'' => (WordKind::Text, end),
-                    // `x[1]` is an element, `[x]` a name.
-                    Some(_) if first == b'[' && byte(at + 1).is_ascii_digit() => {
+                    Some(end) if first == b'[' && !is_bracket_name(&words, text, at, end) => {
                         (WordKind::Symbol, at + 1)
                     }
                     Some(end) => (WordKind::Quoted, end),
+                    None if first == b'[' => (WordKind::Symbol, at + 1),
                     None => {
                         if let Some(flag) = unclosed.get_mut(usize::from(first)) {
                             *flag = true;
@@ -95,6 +96,45 @@ pub(super) fn read(text: &str) -> Vec<Word<'_>> {
         at = end;
     }
     words
+}
+
+/// Whether brackets quote a name: `[x]`, `[2023]`. `x[1]` is an element, `[1, 2]` a list.
+fn is_bracket_name(before: &[Word<'_>], text: &str, at: usize, end: usize) -> bool {
+    let inside = part(text, at + 1, end - 1);
+    let number = inside.starts_with(|first: char| first.is_ascii_digit());
+    let element = before.last().is_some_and(|last| {
+        let value = last.kind == WordKind::Bare && is_operand(last);
+        last.is("array")
+            || last.end == at
+                && (value || (number && (last.is_name() || last.is("]") || last.is(")"))))
+    });
+    let in_list = matches!(before, [.., call, open] if open.is("(") && call.is("unnest"));
+    !element
+        && !(number && (in_list || inside.contains(',')))
+        && !inside.is_empty()
+        && !inside.starts_with(['\'', '[', ']', '*'])
+}
+
+/// Longest name in brackets, in bytes.
+const MAX_NAME: usize = 512;
+
+/// Words in one pair of parentheses that are looked through at most.
+pub(super) const MAX_CALL: usize = 1024;
+
+/// Index of the parenthesis that closes the one at an index.
+pub(super) fn close(words: &[Word<'_>], open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (index, word) in words.iter().enumerate().skip(open).take(MAX_CALL) {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.checked_sub(1)?;
+            if depth == 0 {
+                return Some(index);
+            }
+        }
+    }
+    None
 }
 
 fn is_word(byte: u8) -> bool {
@@ -144,8 +184,10 @@ pub(super) fn variable_end(bytes: &[u8], at: usize) -> Option<usize> {
 fn quoted_end(bytes: &[u8], at: usize) -> Option<usize> {
     let open = *bytes.get(at)?;
     let close = if open == b'[' { b']' } else { open };
+    // A list of values may hold many more that are lists: no name is as long.
+    let end = if open == b'[' { bytes.len().min(at + MAX_NAME) } else { bytes.len() };
     let mut next = at + 1;
-    while next < bytes.len() {
+    while next < end {
         if bytes.get(next) == Some(&close) {
             if bytes.get(next + 1) != Some(&close) || (close == b']') {
                 return Some(next + 1);

@@ -1,0 +1,136 @@
+//! Calls of functions: which of their arguments flow into the value.
+
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+
+use super::expression::Parts;
+use super::functions::{is_conditional, is_method, is_unit, takes_unit};
+use super::rows::function_argument;
+use crate::script::expression::SELECTORS_ARE_ORIGINS;
+
+/// Adds what a call is made of.
+pub(super) fn call<'a>(
+    function: &'a Function,
+    value: bool,
+    parts: &mut Parts<'a>,
+    todo: &mut Vec<(&'a Expr, bool)>,
+) {
+    let name = function.name.to_string().to_ascii_lowercase();
+    if matches!(name.as_str(), "percentile_cont" | "percentile_disc" | "mode") {
+        // `PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)`: a value of what is sorted.
+        todo.extend(function.within_group.iter().map(|order| (&order.expr, value)));
+    }
+    let list = match &function.args {
+        FunctionArguments::None => return,
+        FunctionArguments::Subquery(query) => {
+            if value {
+                parts.values.push(query);
+            } else {
+                parts.conditions.push(query);
+            }
+            return;
+        }
+        FunctionArguments::List(list) => &list.args,
+    };
+    if let Some(column) = old_cast(function, list) {
+        if value {
+            parts.columns.push(column);
+        }
+        return;
+    }
+    if value {
+        parts.columns.extend(of_method(function, list));
+    }
+    let count = list.len();
+    let unit = if takes_unit(&name) { unit(list) } else { None };
+    for (index, argument) in list.iter().enumerate().filter(|(index, _)| Some(*index) != unit) {
+        let Some(argument) = function_argument(argument) else { continue };
+        let selects = match (name.as_str(), index) {
+            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
+            // The second says which value is none, or which row it is taken from.
+            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
+            // DECODE(x, search, result, …, default)
+            ("decode", 0) => count > 2,
+            ("decode", index) => index % 2 == 1 && index + 1 < count,
+            (name, index) if is_conditional(name) => index + 1 == count,
+            _ => false,
+        };
+        todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
+    }
+}
+
+/// The column that a method is called of: `t.document.value('/a', 'int')`.
+fn of_method(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String>> {
+    let mut names: Vec<String> = function
+        .name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map(|name| name.value.clone()))
+        .collect::<Option<_>>()?;
+    let method = names.pop()?;
+    let literal = matches!(
+        arguments.first(),
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
+    );
+    let schema = matches!(names.as_slice(), [only] if only.eq_ignore_ascii_case("dbo"));
+    (!names.is_empty() && !schema && is_method(&method, arguments.len(), literal)).then_some(names)
+}
+
+/// Teradata's `t.column (DECIMAL(10, 2))`, which looks like a call.
+fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String>> {
+    const TYPES: [&str; 14] = [
+        "decimal",
+        "dec",
+        "numeric",
+        "integer",
+        "int",
+        "bigint",
+        "smallint",
+        "byteint",
+        "float",
+        "varchar",
+        "char",
+        "date",
+        "timestamp",
+        "format",
+    ];
+    let parts = &function.name.0;
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(first)) = arguments.first()? else {
+        return None;
+    };
+    let name = match first {
+        Expr::Identifier(name) => name.value.clone(),
+        Expr::Function(inner) => inner.name.to_string(),
+        _ => return None,
+    };
+    let is_type = TYPES.iter().any(|each| name.eq_ignore_ascii_case(each));
+    // `a (VARCHAR(10))`: without a qualifier it is one when its type has a size.
+    let is_sized = match first {
+        Expr::Function(inner) => match &inner.args {
+            FunctionArguments::List(list) => list.args.iter().all(|size| {
+                matches!(size, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
+            }),
+            _ => false,
+        },
+        _ => false,
+    };
+    if !is_type || !(parts.len() == 2 || (parts.len() == 1 && is_sized)) {
+        return None;
+    }
+    parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
+}
+
+/// Index of the argument that is a unit of time: the first in `DATEDIFF(day, a, b)`, the last in
+/// `DATE_DIFF(a, b, DAY)`. Columns may have the names of units: the longer one is.
+fn unit(arguments: &[FunctionArg]) -> Option<usize> {
+    let length = |index: usize| match function_argument(arguments.get(index)?)? {
+        Expr::Identifier(name) if name.quote_style.is_none() && is_unit(&name.value) => {
+            Some(name.value.len())
+        }
+        _ => None,
+    };
+    let last = arguments.len().checked_sub(1)?;
+    match (length(0), length(last)) {
+        (first, Some(other)) if first.is_none_or(|first| other > first) => Some(last),
+        (first, _) => first.map(|_| 0),
+    }
+}
