@@ -36,11 +36,16 @@ impl Resolver<'_> {
         let column = column.filter(|_| last == "nodes");
         let column = column.map(|it| Expr::CompoundIdentifier(it.iter().map(Ident::new).collect()));
         let arguments: Vec<&Expr> = arguments.into_iter().chain(&column).collect();
-        if !is_made_of_arguments(&last) {
+        let known = is_made_of_arguments(&last);
+        if !known {
             let literal = arguments.first().and_then(|first| text_value(first));
             self.unknown.insert(Unknown::function(&name.join("."), literal.as_deref()));
         }
-        let columns = function_columns(&last, alias);
+        // `f.*` of a function that nobody knows gives columns that nobody knows.
+        let columns = match alias.filter(|alias| known || !alias.columns.is_empty()) {
+            None if !known => Vec::new(),
+            alias => function_columns(&last, alias),
+        };
         self.made(arguments, &columns, site)
     }
 
