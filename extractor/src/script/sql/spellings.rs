@@ -84,7 +84,9 @@ fn replace(
 fn library(text: &str, words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     let three = words.get(at..at + 3)?;
     let [library, slash, file] = three else { return None };
+    // `@stage/folder/file` is one of Snowflake's.
     let is_path = library.is_name()
+        && !library.text.starts_with('@')
         && slash.is("/")
         && file.is_name()
         && library.end == slash.start
