@@ -100,7 +100,7 @@ pub(crate) fn app(shape: Shape, number: usize) -> Vec<Item> {
             let from = if table < 2 { database_table(source) } else { Node::file(&path(source)) };
             events.push(edge(&id, from, Node::data_model(&id, &format!("Table {table}")), all()));
         }
-        if number % STORE_EVERY == 0 {
+        if number.is_multiple_of(STORE_EVERY) {
             let source = number / STORE_EVERY % SOURCES;
             events.push(edge(&id, database_table(source), Node::file(&path(source)), all()));
         }

@@ -22,9 +22,8 @@ pub(super) fn read(words: &[Word<'_>]) -> Option<Call> {
     if words.get(at + 1).is_some_and(|word| word.is("=")) {
         at += 2; // what takes the return code
     }
-    let runs_text = words.get(at)?.is("(") || words.get(at)?.text.ends_with("sp_executesql");
-    if runs_text && let Some(query) = query(words.get(at + 1..)?) {
-        return Some(Call::Query(query));
+    if words.get(at)?.is("(") {
+        return query(words.get(at + 1..)?).map(Call::Query);
     }
     let mut name = String::new();
     while let Some(word) = words.get(at).filter(|word| word.is_name() || word.is(".")) {
@@ -34,6 +33,11 @@ pub(super) fn read(words: &[Word<'_>]) -> Option<Call> {
         }
         name.push_str(word.text);
         at += 1;
+    }
+    let runs_text =
+        name.rsplit('.').next().is_some_and(|it| it.eq_ignore_ascii_case("sp_executesql"));
+    if runs_text && let Some(query) = query(words.get(at..)?) {
+        return Some(Call::Query(query));
     }
     (!name.is_empty()).then_some(Call::Procedure(name))
 }
@@ -67,11 +71,8 @@ mod tests {
     fn queries_in_literals_are_found() {
         let query = |text: &str| Some(Call::Query(text.to_owned()));
         assert_eq!(read(&words::read("EXEC ('SELECT ''a'' x') AT s")), query("SELECT 'a' x"));
-        let text = "exec sys.sp_executesql N'SELECT 1'";
-        assert_eq!(
-            read(&words::read(text)),
-            None.or(Some(Call::Procedure("sys.sp_executesql".to_owned())))
-        );
+        let text = "exec sys.SP_ExecuteSQL N'SELECT 1'";
+        assert_eq!(read(&words::read(text)), query("SELECT 1"));
         assert_eq!(read(&words::read("exec sp_executesql N'SELECT 1'")), query("SELECT 1"));
         assert_eq!(read(&words::read("EXEC (@text)")), None);
         assert_eq!(read(&words::read("SHOW TABLES")), None);

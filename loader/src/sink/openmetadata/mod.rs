@@ -71,7 +71,8 @@ impl OpenMetadataSink {
     /// A configuration that cannot work (exit code 2), a server that is none or too old, a token that
     /// is refused (3), or `stop`.
     pub async fn connect(settings: Settings, stop: CancellationToken) -> Result<Self, Fatal> {
-        Self::open(settings, stop, None).await
+        // In a box: what it holds while it asks would make every future that awaits it large.
+        Box::pin(Self::open(settings, stop, None)).await
     }
 
     /// Connects to look: nothing is ever written, not even the service when it is missing, and
@@ -85,7 +86,7 @@ impl OpenMetadataSink {
         stop: CancellationToken,
         watcher: Watcher,
     ) -> Result<Self, Fatal> {
-        Self::open(settings, stop, Some(watcher)).await
+        Box::pin(Self::open(settings, stop, Some(watcher))).await
     }
 
     async fn open(

@@ -87,7 +87,7 @@ pub(super) async fn write(
     };
     let writes = by_source.values().map(|(from, edges)| {
         let side = Side { from, to: &to_end, stored: upstream.get(&from.id) };
-        write_edge(core, round, side, edges)
+        async move { Box::pin(write_edge(core, round, side, edges)).await }
     });
     let writes = writes.collect();
     outcomes.extend(core.concurrently(writes).await?.into_iter().flatten());

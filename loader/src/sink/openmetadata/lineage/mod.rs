@@ -86,8 +86,11 @@ async fn write(
     round: &Round,
     outcomes: &mut [Outcome],
 ) -> Result<(), Fatal> {
-    let writes =
-        groups.iter().map(|(to, edges)| group::write(core, round, to, edges)).collect::<Vec<_>>();
+    // In a box that is made when its turn comes: all of them stand in the list.
+    let writes = groups
+        .iter()
+        .map(|(to, edges)| async move { Box::pin(group::write(core, round, to, edges)).await });
+    let writes = writes.collect();
     for (index, outcome) in core.concurrently(writes).await?.into_iter().flatten() {
         if let Some(place) = outcomes.get_mut(index) {
             *place = outcome;
