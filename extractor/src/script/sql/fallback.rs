@@ -11,10 +11,12 @@ use super::{Select, SelectColumn, Star, TableName, Unknown};
 pub(super) fn read(words: &[Word<'_>]) -> Select {
     let mut select = Select { fallback: true, ..Select::default() };
     let ctes = cte_names(words);
-    // One entry per open parenthesis: whether it holds a query of its own.
-    let mut queries = vec![true];
+    // One entry per open parenthesis: whether it holds a query of its own, and whether it stands in
+    // the tables of the query around it.
+    let mut queries = vec![(true, false)];
     let mut aliases: Vec<(String, usize)> = Vec::new();
     let before = |index: usize| index.checked_sub(1).and_then(|before| words.get(before));
+    let is_query = |queries: &[(bool, bool)]| queries.last().is_some_and(|(query, _)| *query);
     let mut in_from = false;
     let mut index = 0;
     while let Some(word) = words.get(index) {
@@ -23,17 +25,19 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
             let query = words
                 .get(index + 1)
                 .is_some_and(|inner| inner.is("select") || inner.is("with") || inner.is("("));
-            queries.push(query || in_from);
+            queries.push((query || in_from, in_from));
         } else if word.is(")") {
-            if queries.len() > 1 {
-                queries.pop();
+            if queries.len() > 1
+                && let Some((_, around)) = queries.pop()
+            {
+                in_from = around;
             }
-        } else if word.is("from") && queries.last() == Some(&true) {
+        } else if is_clause_from(words, index) && is_query(&queries) {
             in_from = true;
             next = table(words, index + 1, &ctes, &mut select, &mut aliases);
         } else if (word.is("join") && !before(index).is_some_and(|it| it.is("array")))
             || word.is("apply")
-            || (word.is(",") && in_from && queries.last() == Some(&true))
+            || (word.is(",") && in_from && is_query(&queries))
         {
             next = table(words, index + 1, &ctes, &mut select, &mut aliases);
         } else if CLAUSES.iter().any(|clause| word.is(clause)) {
@@ -43,7 +47,7 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
     }
     if select.tables.is_empty()
         && select.unknown.is_empty()
-        && let Some(from) = words.iter().position(|word| word.is("from"))
+        && let Some(from) = (0..words.len()).find(|index| is_clause_from(words, *index))
     {
         let rest = words.get(from + 1..).unwrap_or_default();
         let rest: Vec<&str> = rest.iter().take(6).map(|word| word.text).collect();
@@ -52,6 +56,16 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
     }
     columns(words, &mut select, &aliases);
     select
+}
+
+/// Whether a word is the `FROM` before tables, and not that of `IS DISTINCT FROM b`.
+fn is_clause_from(words: &[Word<'_>], at: usize) -> bool {
+    let is = |index: Option<usize>, text: &str| {
+        index.and_then(|index| words.get(index)).is_some_and(|word| word.is(text))
+    };
+    let compares = is(at.checked_sub(1), "distinct")
+        && (is(at.checked_sub(2), "is") || is(at.checked_sub(2), "not"));
+    is(Some(at), "from") && !compares
 }
 
 const CLAUSES: [&str; 16] = [
@@ -132,7 +146,9 @@ fn table(
         return at;
     }
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
-    let is_cte = lower.len() == 1 && lower.first().is_some_and(|name| ctes.contains(name));
+    // Oracle's table of one row counts as one that the statement makes.
+    let is_cte =
+        lower.len() == 1 && lower.first().is_some_and(|name| name == "dual" || ctes.contains(name));
     let is_function = words.get(at).is_some_and(|word| word.is("("))
         && lower.first().is_none_or(|schema| !schema.starts_with("_sys_bic"))
         && words.get(at + 1).is_none_or(|it| it.text.trim_matches('\'') != "PLACEHOLDER");
@@ -214,7 +230,7 @@ fn columns(words: &[Word<'_>], select: &mut Select, aliases: &[(String, usize)])
         } else if depth == 0 && word.is(",") {
             items.push((from, index));
             from = index + 1;
-        } else if depth == 0 && word.is("from") {
+        } else if depth == 0 && is_clause_from(words, index) {
             end = index;
             break;
         }

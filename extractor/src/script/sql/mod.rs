@@ -7,6 +7,7 @@ mod dates;
 mod dialect;
 mod expression;
 mod fallback;
+mod flashback;
 mod from;
 mod functions;
 mod informix;

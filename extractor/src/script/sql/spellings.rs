@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::prepare::comparison;
 use super::words::{MAX_CALL, Word, WordKind, close};
-use super::{informix, marks, teradata};
+use super::{flashback, informix, marks, teradata};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
@@ -14,6 +14,7 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
     replace(text, words, |at| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
         let it = it.or_else(|| lateral_view(text, words, at));
+        let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
         let it = it.or_else(|| informix::spelling(words, at));
         it.or_else(|| teradata::spelling(words, at, teradata))
     })
@@ -266,6 +267,11 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     {
         return Some((at, sign.to_owned()));
     }
+    // `NTH_VALUE(a, 2) FROM FIRST OVER (…)`
+    let over = ["over", "respect", "ignore"];
+    if is(at, "from") && any(at + 1, &["first", "last"]) && any(at + 2, &over) && before(&[")"]) {
+        return nothing(at + 1);
+    }
     // SQL Server: `INNER HASH JOIN`.
     if any(at, &["loop", "hash", "merge", "remote"])
         && is(at + 1, "join")
@@ -341,6 +347,14 @@ mod tests {
         );
         check("LATERAL VIEW explode(a) x WHERE b", "CROSS JOIN LATERAL explode(a) AS x WHERE b");
         check("LATERAL VIEW explode(a", "LATERAL VIEW explode(a");
+        check(
+            "FROM t AS OF TIMESTAMP SYSTIMESTAMP - INTERVAL '10' MINUTE a, u AS OF SCN 42 JOIN v",
+            "FROM t a, u JOIN v",
+        );
+        check("FROM t AS OF TIMESTAMP (SYSDATE - 1) a", "FROM t a");
+        check("FROM t AS OF TIMESTAMP TIMESTAMP '2026-01-01' a", "FROM t a");
+        check("FROM t VERSIONS BETWEEN SCN MINVALUE AND MAXVALUE x", "FROM t x");
+        check("SELECT a AS of FROM t", "SELECT a AS of FROM t");
         check("FROM IDENTIFIER('d.s.t') JOIN TABLE('u')", "FROM d.s.t JOIN u");
         check("ORDER SIBLINGS BY a", "ORDER BY a");
         check("CONNECT BY NOCYCLE PRIOR a = b", "CONNECT BY PRIOR a = b");
