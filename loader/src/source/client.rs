@@ -40,10 +40,11 @@ const REQUIRED: [(&str, &str); 8] = [
 
 /// How much a consumer fetches ahead, when the user says nothing. Every partition has a queue of its own,
 /// and librdkafka's defaults hold for each of them: 64 MiB, and 1 MiB a fetch, which is ten times as much
-/// when it is unpacked. A partition whose queue is full is looked at again soon, as it is small.
+/// when it is unpacked. What is fetched is a batch at least, of 128 KiB where the extractor wrote it. A
+/// partition whose queue is full is looked at again soon, as it is small.
 const FETCHING: [(&str, &str); 3] = [
-    ("queued.max.messages.kbytes", "256"),
-    ("max.partition.fetch.bytes", "65536"),
+    ("queued.max.messages.kbytes", "64"),
+    ("max.partition.fetch.bytes", "16384"),
     ("fetch.queue.backoff.ms", "20"),
 ];
 /// Used for every client when the user says nothing.
