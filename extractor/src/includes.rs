@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use encoding_rs::{Encoding, WINDOWS_1252};
+
 /// Largest file that is read. A script beyond that is none.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -63,30 +65,14 @@ pub(crate) fn read(path: &Path) -> std::io::Result<String> {
 
 /// Text of a file's bytes, and whether they are taken for Windows-1252.
 pub(crate) fn decode(bytes: &[u8]) -> (String, bool) {
-    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let pairs = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => (units(rest, u16::from_le_bytes), false),
-        [0xfe, 0xff, rest @ ..] => (units(rest, u16::from_be_bytes), false),
-        [0xef, 0xbb, 0xbf, rest @ ..] => (String::from_utf8_lossy(rest).into_owned(), false),
-        bytes => match std::str::from_utf8(bytes) {
-            Ok(text) => (text.to_owned(), false),
-            Err(_) => (bytes.iter().map(|&byte| windows_1252(byte)).collect(), true),
-        },
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        let rest = bytes.get(mark..).unwrap_or_default();
+        return (encoding.decode_without_bom_handling(rest).0.into_owned(), false);
     }
-}
-
-/// Characters of the bytes 0x80 to 0x9f (WHATWG Encoding, index windows-1252); others are Latin-1's.
-const HIGH: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
-    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-fn windows_1252(byte: u8) -> char {
-    let high = byte.checked_sub(0x80).and_then(|at| HIGH.get(usize::from(at)));
-    high.copied().unwrap_or_else(|| char::from(byte))
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(), true),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +87,7 @@ mod tests {
         check("Größe".as_bytes(), ("Größe", false));
         check(b"Gr\xf6\xdfe \x80 \x9f", ("Größe € Ÿ", true));
         check(b"\xff\xfea\0", ("a", false));
+        check(b"\xfe\xff\0\xe9", ("é", false));
         check(b"\xef\xbb\xbfa", ("a", false));
     }
 
