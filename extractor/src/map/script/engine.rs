@@ -86,7 +86,7 @@ impl EngineLineage {
     /// Reads `qLineage`. Entries that name nothing outside of the app are left out.
     pub(super) fn of(entries: &[Value], connections: &Connections) -> Self {
         let mut lineage = Self::default();
-        let normalise = |path: &str| connections.normalise(path, None).path;
+        let normalise = |path: &str| connections.normalise(path).path;
         for entry in entries {
             if let (discriminator, "") = parts(entry)
                 && let Some(target) = discriminator.strip_prefix(STORE)
@@ -119,7 +119,7 @@ impl EngineLineage {
                 }
                 _ => continue,
             };
-            let path = connections.normalise(&path, None).path;
+            let path = connections.normalise(&path).path;
             match named("type").to_ascii_lowercase().as_str() {
                 "store" => self.stored.push(path),
                 _ => self.read.push(path),

@@ -207,7 +207,7 @@ fn check_engine(
         .references
         .iter()
         .filter(|reference| reference.kind == ReferenceKind::File)
-        .map(|reference| connections.normalise(&reference.name, None).path)
+        .map(|reference| connections.normalise(&reference.name).path)
         .collect();
     for path in &engine.read {
         let is_known = exact.contains(path.as_str())

@@ -156,7 +156,7 @@ impl Machine<'_> {
     fn read_file(&mut self, path: &str, format: &FileFormat) -> Relation {
         let path = self.full_path(path);
         let path = path.as_str();
-        let normalised = self.input.connections.normalise(path, None);
+        let normalised = self.input.connections.normalise(path);
         let source = Source::File {
             path: path.to_owned(),
             normalised: normalised.path.clone(),

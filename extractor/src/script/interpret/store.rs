@@ -62,7 +62,7 @@ impl Machine<'_> {
         }
         let path = self.full_path(path);
         let path = path.as_str();
-        let normalised = self.input.connections.normalise(path, None);
+        let normalised = self.input.connections.normalise(path);
         self.order += 1;
         let mut file = StoredFile {
             path: path.into(),

@@ -21,11 +21,10 @@ pub struct Normalised {
 }
 
 impl Connections {
-    /// Normalises a path that a script writes; `directory` is what `DIRECTORY` set.
+    /// Normalises a path that a script writes, already below its `DIRECTORY`.
     #[must_use]
-    pub fn normalise(&self, path: &str, directory: Option<&str>) -> Normalised {
-        let path = below(directory, path);
-        let path = path.as_str();
+    pub fn normalise(&self, path: &str) -> Normalised {
+        let path = path.trim();
         let Some(rest) = strip_scheme(path, "lib://") else {
             let plain = strip_scheme(path, "file://").map_or(path, |rest| {
                 // `file:///C:/x` names a drive, `file:///x` a root.
@@ -107,10 +106,7 @@ fn plain_path(path: &str) -> String {
         return format!("{head}{}", super::lex::part(path, host_end, path.len()));
     }
     // Relative paths are those of QlikView and of Windows.
-    let windows = starts_with_drive(path)
-        || path.contains('\\')
-        || path.starts_with("//")
-        || !path.starts_with('/');
+    let windows = path.contains('\\') || path.starts_with("//") || !path.starts_with('/');
     let slashed = path.replace('\\', "/");
     let share = slashed.starts_with("//");
     let folded = fold(&slashed, share || starts_with_drive(path));

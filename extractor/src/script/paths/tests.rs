@@ -15,7 +15,7 @@ fn known() -> Connections {
 }
 
 fn check(path: &str, directory: Option<&str>, expected: &str) {
-    assert_eq!(known().normalise(path, directory).path, expected, "{path}");
+    assert_eq!(known().normalise(&below(directory, path)).path, expected, "{path}");
 }
 
 #[test]
