@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use clap::ValueEnum;
 use tracing_subscriber::{
     EnvFilter,
-    filter::{FilterExt as _, filter_fn},
+    filter::{FilterExt as _, LevelFilter, filter_fn},
     fmt,
     prelude::*,
 };
@@ -51,8 +51,10 @@ pub fn start(format: LogFormat, level: &str) -> Result<Telemetry, String> {
     let filter = EnvFilter::builder()
         .parse(format!("librdkafka=warn,rdkafka=warn,{level},{QUIET}"))
         .map_err(|error| format!("`--log-level {level}` is no log filter: {error}"))?;
-    // Spans are for traces only: log lines have fields of their own.
-    let filter = filter.and(filter_fn(|metadata| !metadata.is_span()));
+    // Spans are for traces only: log lines have fields of their own. Without the hint every
+    // library's `trace!` would be looked at before it is dropped.
+    let no_spans = filter_fn(|metadata| !metadata.is_span());
+    let filter = filter.and(no_spans.with_max_level_hint(LevelFilter::TRACE));
     let telemetry = Telemetry {
         #[cfg(feature = "otel")]
         provider: super::traces::provider()?,

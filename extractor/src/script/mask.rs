@@ -87,8 +87,19 @@ pub(crate) fn mask_path(path: &str) -> String {
     if is_address { mask(path) } else { path.to_owned() }
 }
 
+/// Bytes of keys. A table, since every byte of every statement is asked.
+static KEY_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        byte += 1;
+    }
+    table
+};
+
 fn is_key(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+    KEY_BYTES.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 fn is_secret(word: &str) -> bool {

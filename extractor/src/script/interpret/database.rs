@@ -1,7 +1,8 @@
 //! Connections, and the statements that are passed to them.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::Machine;
 use super::load::Read;
@@ -74,7 +75,7 @@ impl Machine<'_> {
         } else {
             connections.iter().map(Some).collect()
         };
-        let mut joins: HashMap<u32, u32> = HashMap::new();
+        let mut joins: HashMap<u32, u32> = HashMap::default();
         for connection in each {
             let ids: Vec<SourceId> = select
                 .tables

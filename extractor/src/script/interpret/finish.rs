@@ -1,8 +1,10 @@
 //! The machine's state at the end → what is reported.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::Machine;
 use super::registry::ACCESS_MARK;
@@ -31,8 +33,12 @@ impl Machine<'_> {
         }
         let order = self.table_order();
         let last: HashSet<&str> = order.iter().map(|name| &**name).collect();
-        let mut shown =
-            Shown { sources: &self.sources, last, indices: HashMap::new(), app: App::default() };
+        let mut shown = Shown {
+            sources: &self.sources,
+            last,
+            indices: HashMap::default(),
+            app: App::default(),
+        };
         if let Some(id) = self.state.flags.binary {
             let table = shown.binary(id, self.uses.get(&id));
             shown.app.tables.push(table);

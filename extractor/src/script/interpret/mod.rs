@@ -29,8 +29,10 @@ mod view;
 mod worlds;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::eval::Value;
 use super::lex::{Control, Kind, Position, Raw, Unit};
@@ -192,26 +194,26 @@ impl<'i> Machine<'i> {
             frames: Vec::new(),
             pending: Vec::new(),
             alternatives: Vec::new(),
-            subs: HashMap::new(),
-            masks: HashSet::new(),
+            subs: HashMap::default(),
+            masks: HashSet::default(),
             site: Site::default(),
             diagnostics: Vec::new(),
-            said: HashSet::new(),
+            said: HashSet::default(),
             references: Vec::new(),
-            referred: HashSet::new(),
+            referred: HashSet::default(),
             derived: Vec::new(),
-            derived_names: HashSet::new(),
-            field_comments: HashMap::new(),
-            table_comments: HashMap::new(),
-            definitions: HashMap::new(),
-            by_signature: HashMap::new(),
-            signed: HashSet::new(),
+            derived_names: HashSet::default(),
+            field_comments: HashMap::default(),
+            table_comments: HashMap::default(),
+            definitions: HashMap::default(),
+            by_signature: HashMap::default(),
+            signed: HashSet::default(),
             by_field: RefCell::default(),
-            by_lower: HashMap::new(),
+            by_lower: HashMap::default(),
             open_tables: BTreeSet::new(),
-            catalogue: HashSet::new(),
-            uses: HashMap::new(),
-            suffixes: HashMap::new(),
+            catalogue: HashSet::default(),
+            uses: HashMap::default(),
+            suffixes: HashMap::default(),
             binary_tables: BTreeMap::new(),
             trace: input.log.map(|log| Trace::new(log, &unit)),
             logged_rounds: 0,

@@ -1,8 +1,9 @@
 //! Fields of a table, with what flows into each.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
+
+use foldhash::HashMap;
 
 use super::origin::{self, Origins};
 use super::relation::{Flow, union_via};

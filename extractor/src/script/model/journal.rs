@@ -2,8 +2,10 @@
 //! the same state, and only what they changed is merged. Costs what the changes cost, never the
 //! size of the map.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::Hash;
+
+use foldhash::HashMap;
 
 /// A map with a log of changes.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub(crate) type Delta<K, V> = BTreeMap<K, Option<V>>;
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone> Journal<K, V> {
     pub(crate) fn new() -> Self {
-        Self { map: HashMap::new(), log: Vec::new(), marks: 0 }
+        Self { map: HashMap::default(), log: Vec::new(), marks: 0 }
     }
 
     pub(crate) fn get<Q>(&self, key: &Q) -> Option<&V>

@@ -1,8 +1,9 @@
 //! External sources and their columns, each held once and referred to by number.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
+
+use foldhash::HashMap;
 
 use crate::script::outcome::Source;
 

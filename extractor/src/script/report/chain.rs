@@ -1,7 +1,9 @@
 //! Sources followed through files and apps to their ends.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::files::Files;
 use crate::script::outcome::{App, Field, Origin, Source, Table};
@@ -53,10 +55,10 @@ pub(super) fn follow(apps: &[(String, App)], files: &Files) -> Chain {
     let mut follower = Follower {
         apps,
         files,
-        named: HashMap::new(),
-        memo: HashMap::new(),
+        named: HashMap::default(),
+        memo: HashMap::default(),
         last: None,
-        sources: HashMap::new(),
+        sources: HashMap::default(),
     };
     let mut chain = Chain { edges: edges(apps, files), apps: Vec::new() };
     for (name, app) in apps {
@@ -135,7 +137,7 @@ impl<'a> Follower<'a> {
                 fields.entry(name).or_default().extend(ends);
             }
         }
-        let mut taken: HashMap<usize, Vec<&'a Origin>> = HashMap::new();
+        let mut taken: HashMap<usize, Vec<&'a Origin>> = HashMap::default();
         let flows = table.fields.iter().flat_map(|field| &field.flows);
         for origin in flows.flat_map(|flow| &flow.origins) {
             taken.entry(origin.source).or_default().push(origin);
@@ -208,7 +210,7 @@ impl<'a> Follower<'a> {
             return known.clone();
         }
         let mut ends = BTreeSet::new();
-        let mut seen: HashSet<Node<'a>> = HashSet::from([start]);
+        let mut seen: HashSet<Node<'a>> = HashSet::from_iter([start]);
         let mut todo = vec![start];
         let mut cycle = false;
         let mut made_here = false;

@@ -65,10 +65,11 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
 /// Parses a query with the connection's dialect, then with those that its marks speak for, then
 /// with others.
 pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
+    if let Some(query) = hint.and_then(|hint| parse_with(dialect(hint), text)) {
+        return Some(query);
+    }
     let words = words::read(text);
-    let mut order: Vec<&str> = Vec::new();
-    order.extend(hint);
-    order.extend(marks::dialects(text, &words));
+    let mut order = marks::dialects(text, &words);
     order.extend([
         "generic",
         "postgres",
@@ -88,9 +89,9 @@ pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
     ]);
     if marks::has_hash_names(&words) {
         // The rest of the line, the tables perhaps, would be a comment.
-        order.retain(|name| hint == Some(*name) || !dialect(name).supports_hash_comment());
+        order.retain(|name| !dialect(name).supports_hash_comment());
     }
-    let mut tried: Vec<&str> = Vec::new();
+    let mut tried: Vec<&str> = hint.into_iter().collect();
     let most = if text.len() > LONG { 4 } else { usize::MAX };
     for name in order {
         if tried.contains(&name) || tried.len() >= most {

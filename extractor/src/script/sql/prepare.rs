@@ -30,7 +30,12 @@ const MAX_TEXT: usize = 1 << 20;
 
 /// Whether a statement would make a tree too deep for the stack.
 pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
-    let text = words.last().map_or(0, |last| last.end);
+    if words.last().map_or(0, |last| last.end) > MAX_TEXT {
+        return true;
+    }
+    if words.len() <= MAX_CHAIN {
+        return false;
+    }
     let mut chain = 0_usize;
     for word in words {
         let operator = match word.kind {
@@ -71,7 +76,7 @@ pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
             return true;
         }
     }
-    text > MAX_TEXT
+    false
 }
 
 /// Replaces `$(…)` outside quotes by names, `name@link` by one name, and cuts what only Qlik's

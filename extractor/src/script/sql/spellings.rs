@@ -11,13 +11,45 @@ use crate::script::lex::part;
 /// The text with common spellings; `None` when it has no other.
 pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Option<String> {
     let teradata = dialect == Some("teradata") || teradata::speaks(words);
-    replace(text, words, |at| {
+    let any = |at: usize| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
         let it = it.or_else(|| informix::spelling(words, at));
         it.or_else(|| teradata::spelling(words, at, teradata))
+    };
+    replace(text, words, |at| {
+        if may_start(words, at) {
+            return any(at);
+        }
+        debug_assert!(any(at).is_none(), "{:?} starts a spelling", words.get(at));
+        None
     })
+}
+
+/// Words that some spelling starts with, in order.
+#[rustfmt::skip]
+const STARTS: [&str; 47] = [
+    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "first",
+    "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier", "keep",
+    "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute", "minutes",
+    "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote", "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions",
+    "year", "years",
+];
+
+/// Whether a spelling may start at an index: hardly any word of a statement does, and each is asked.
+fn may_start(words: &[Word<'_>], at: usize) -> bool {
+    let Some(word) = words.get(at) else { return false };
+    let is_library = || words.get(at + 1).is_some_and(|next| next.is("/"));
+    match word.kind {
+        WordKind::Number | WordKind::Text => false,
+        WordKind::Quoted => is_library(),
+        WordKind::Symbol => matches!(word.text, "(" | "," | "[" | ":" | "*" | "="),
+        WordKind::Bare => {
+            let letters = || word.text.bytes().map(|byte| byte.to_ascii_lowercase());
+            STARTS.binary_search_by(|start| start.bytes().cmp(letters())).is_ok() || is_library()
+        }
+    }
 }
 
 /// The text with `CONVERT(type, value, style)` as `CAST(value AS type)`; `None` when it has none.
@@ -364,6 +396,11 @@ mod tests {
             "a ** 2, COUNT(*), b MOD 3, MOD(b, 3), c mod, d MOD (e)",
             "a * 2, COUNT(*), b % 3, MOD(b, 3), c mod, d % (e)",
         );
+    }
+
+    #[test]
+    fn starts_are_in_order() {
+        assert!(STARTS.is_sorted());
     }
 
     #[test]
