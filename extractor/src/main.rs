@@ -4,6 +4,9 @@ use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use extractor::{cli::Cli, commands};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Runtime::new() {

@@ -133,7 +133,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
         if word.end <= from {
             continue;
         }
-        if word.kind != WordKind::Bare {
+        if word.kind != WordKind::Bare || !word.text.contains(['@', '$']) {
             continue;
         }
         let mut at = word.start;
@@ -244,10 +244,13 @@ fn old_hint(words: &[Word<'_>], at: usize) -> Option<usize> {
         "xlock",
     ];
     let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.is(text));
+    if !is(at, "(") {
+        return None;
+    }
     let before = at.checked_sub(1).and_then(|before| words.get(before))?;
     let lock = HINTS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
     let index = is(at + 1, "index") && (is(at + 2, "=") || is(at + 2, "("));
-    let is_hint = before.is_name() && !before.is("with") && is(at, "(") && (lock || index);
+    let is_hint = before.is_name() && !before.is("with") && (lock || index);
     if is_hint { close(words, at) } else { None }
 }
 
