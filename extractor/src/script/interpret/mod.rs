@@ -14,6 +14,7 @@ mod load;
 mod logged;
 mod looping;
 mod naming;
+mod open_sql;
 mod place;
 mod project;
 mod registry;
@@ -112,6 +113,8 @@ struct Machine<'i> {
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
     catalogue: HashSet<(SourceId, String)>,
+    /// Connections that the script passes SAP's Open SQL to, when that was asked.
+    open_sql: Option<HashSet<String>>,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -210,6 +213,7 @@ impl<'i> Machine<'i> {
             by_lower: HashMap::new(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::new(),
+            open_sql: None,
             uses: HashMap::new(),
             suffixes: HashMap::new(),
             binary_tables: BTreeMap::new(),

@@ -18,7 +18,8 @@ const LONG: usize = 64 * 1024;
 
 /// Dialect of a connection, from its connection string or connector: `mssql`, `oracle` …
 pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
-    const MARKS: [(&str, &str); 38] = [
+    const MARKS: [(&str, &str); 39] = [
+        ("qvsap", super::OPEN_SQL),
         ("sqloledb", "mssql"),
         ("msoledbsql", "mssql"),
         ("sqlncli", "mssql"),

@@ -40,8 +40,8 @@ pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Cata
         tables: resolver.tables,
         unknown: resolver.unknown,
         first: resolver.first,
-        fallback: false,
         notes: resolver.notes,
+        ..Select::default()
     }
 }
 
