@@ -34,7 +34,9 @@ impl Machine<'_> {
         let dialect = first.and_then(|first| first.text.as_deref()).and_then(dialect_of);
         let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
         let text = sql::dates_quoted(text);
-        let mut query = sql::read(&text, dialect, &known);
+        let name = first.map_or_else(|| "".into(), |first| Rc::clone(&first.name));
+        let branch = self.forks > 0;
+        let mut query = self.temporaries.read(&text, dialect, &known, &name, branch);
         if let Sql::Select(Select { pair: Some((column, alias)), .. }) = &query
             && self.speaks_open_sql(first, column, alias)
         {
@@ -43,6 +45,14 @@ impl Machine<'_> {
         }
         let read = match query {
             Sql::Select(select) => self.selected(&select, &connections),
+            // Its rows stay in the database; whoever labels it takes them for a result all the same.
+            Sql::Made(select) => {
+                let read = self.selected(&select, &connections);
+                if label.is_none() && self.pending.is_empty() {
+                    return;
+                }
+                read
+            }
             Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
             Sql::Procedure(reason) => {
                 let name = first.map_or("", |first| &*first.name).to_owned();

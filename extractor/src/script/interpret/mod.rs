@@ -44,6 +44,7 @@ use super::outcome::{
     App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
 };
 use super::paths::Connections;
+use super::sql::Temporaries;
 use super::statement::{Load, Prefix};
 use super::trace::Trace;
 use control::Block;
@@ -115,6 +116,8 @@ struct Machine<'i> {
     catalogue: HashSet<(SourceId, String)>,
     /// Connections that the script passes SAP's Open SQL to, when that was asked.
     open_sql: Option<HashSet<String>>,
+    /// Temporary tables of the databases.
+    temporaries: Temporaries,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -214,6 +217,7 @@ impl<'i> Machine<'i> {
             open_tables: BTreeSet::new(),
             catalogue: HashSet::new(),
             open_sql: None,
+            temporaries: Temporaries::default(),
             uses: HashMap::new(),
             suffixes: HashMap::new(),
             binary_tables: BTreeMap::new(),

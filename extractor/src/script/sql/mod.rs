@@ -2,6 +2,7 @@
 //! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
+mod batch;
 mod calls;
 mod dates;
 mod dialect;
@@ -23,6 +24,7 @@ mod rest;
 mod rows;
 mod scope;
 mod spellings;
+mod temporary;
 mod teradata;
 mod words;
 
@@ -33,6 +35,7 @@ pub(crate) use dialect::dialect_of;
 pub(crate) use open_sql::NAME as OPEN_SQL;
 use open_sql::Reading;
 use sqlparser::ast::Query;
+pub(crate) use temporary::Temporaries;
 
 /// What a statement passed to a connection is.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,9 @@ pub(crate) enum Sql {
         columns: Vec<(String, String)>,
         url: Option<String>,
     },
+    /// Statements that make tables which live as long as the connection, and give no rows: what
+    /// they read.
+    Made(Select),
     /// A procedure or another statement that names no table it reads.
     Procedure(String),
 }
@@ -76,6 +82,10 @@ pub(crate) struct TableName {
 }
 
 impl Select {
+    fn column(&self, name: &str) -> Option<&SelectColumn> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
     /// All columns of one table.
     fn whole(table: String) -> Self {
         let name = TableName { table: table.clone(), ..TableName::default() };
@@ -136,6 +146,11 @@ pub(crate) struct Star {
 /// Whether a table is known to have a column, from other statements of the script.
 pub(crate) trait Catalogue {
     fn has(&self, table: &TableName, column: &str) -> bool;
+
+    /// Whether all its columns are known and this is none of them.
+    fn lacks(&self, _table: &TableName, _column: &str) -> bool {
+        false
+    }
 }
 
 /// Reads a statement's text, without a leading `SQL`.

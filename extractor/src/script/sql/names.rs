@@ -105,8 +105,13 @@ impl Resolver<'_> {
         if let Some(earlier) = earlier.filter(|it| !itself(it)) {
             return (earlier.origins.clone(), earlier.expression.clone());
         }
-        let mut open =
-            scope.relations.iter().filter(|relation| relation.result.open(column).next().is_some());
+        let lacks = |table: usize| {
+            self.tables.get(table).is_some_and(|name| self.catalogue.lacks(name, column))
+        };
+        let mut open = scope
+            .relations
+            .iter()
+            .filter(|relation| relation.result.open(column).any(|table| !lacks(table)));
         match (open.next(), open.next()) {
             (Some(only), None) => take(only, column),
             (None, _) => match scope.outer {

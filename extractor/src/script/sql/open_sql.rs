@@ -23,7 +23,11 @@ pub(super) enum Reading {
 
 /// Reads a statement. `dialect`: the connection's, if it tells.
 pub(super) fn read(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Reading {
-    let Some(list) = List::read(words) else { return Reading::Other };
+    if !words.first().is_some_and(|word| word.is("select")) {
+        return Reading::Other;
+    }
+    // Newer releases take any expressions, between commas.
+    let list = List::read(words).unwrap_or_else(|| List::of_expressions(words));
     let is_sap = dialect == Some(NAME);
     let may_be = is_sap || dialect.is_none();
     let sure = is_sap || list.missing.len() >= 2 || (may_be && list.is_told);
@@ -57,6 +61,11 @@ struct List {
 }
 
 impl List {
+    fn of_expressions(words: &[Word<'_>]) -> Self {
+        let end = words.iter().position(|word| word.is("from")).unwrap_or(words.len());
+        Self { missing: Vec::new(), pair: None, is_told: false, end }
+    }
+
     fn read(words: &[Word<'_>]) -> Option<Self> {
         // They do not stand between columns without a comma.
         const OTHERS: [&str; 15] = [
@@ -78,9 +87,6 @@ impl List {
         ];
         const AGGREGATES: [&str; 5] = ["max", "min", "avg", "sum", "count"];
         let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
-        if !is(0, "select") {
-            return None;
-        }
         let mut at = 1;
         while is(at, "distinct") || (is(at, "single") && is_single(words, at)) {
             at += 1;
