@@ -239,8 +239,11 @@ fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {
     let text = connection.and_then(|connection| connection.text.as_deref());
     Source::Table {
         connection: connection.map(|connection| connection.name.to_string()),
-        // Open SQL is no dialect of a database.
-        dialect: text.and_then(dialect_of).filter(|it| *it != sql::OPEN_SQL).map(str::to_owned),
+        // The languages of applications are no dialects of a database.
+        dialect: text
+            .and_then(dialect_of)
+            .filter(|it| ![sql::OPEN_SQL, sql::SOQL].contains(it))
+            .map(str::to_owned),
         database: table.database.clone(),
         schema: table.schema.clone(),
         table: table.table.clone(),

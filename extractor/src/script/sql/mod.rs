@@ -4,6 +4,7 @@
 
 mod batch;
 mod calls;
+mod clickhouse;
 mod dates;
 mod dialect;
 mod expression;
@@ -36,6 +37,9 @@ pub(crate) use open_sql::NAME as OPEN_SQL;
 use open_sql::Reading;
 use sqlparser::ast::Query;
 pub(crate) use temporary::Temporaries;
+
+/// The language of Salesforce's connector, as [`dialect_of`] calls it.
+pub(crate) const SOQL: &str = "soql";
 
 /// What a statement passed to a connection is.
 #[derive(Clone, Debug, PartialEq)]

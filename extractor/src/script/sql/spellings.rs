@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::prepare::comparison;
 use super::words::{MAX_CALL, Word, WordKind, close};
-use super::{flashback, informix, marks, teradata};
+use super::{clickhouse, flashback, informix, marks, teradata};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
@@ -16,6 +16,7 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
         let it = it.or_else(|| informix::spelling(words, at));
+        let it = it.or_else(|| clickhouse::spelling(words, at));
         it.or_else(|| teradata::spelling(words, at, teradata))
     })
 }
