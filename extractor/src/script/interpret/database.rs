@@ -22,14 +22,7 @@ impl Machine<'_> {
                 Connection { name: target.into(), text }
             }
             ConnectKind::Odbc | ConnectKind::Oledb | ConnectKind::Custom => {
-                // `ODBC CONNECT TO [Name;DBQ=x]`: the data source's name.
-                let dsn = property(target, "dsn").or_else(|| {
-                    let first = target.split(';').next().unwrap_or_default().trim();
-                    (kind == ConnectKind::Odbc && !first.contains('=') && !first.is_empty())
-                        .then(|| first.to_owned())
-                });
-                let name = dsn.unwrap_or_else(|| mask(target));
-                Connection { name: name.into(), text: Some(target.into()) }
+                Connection { name: connection_of(kind, target), text: Some(target.into()) }
             }
         };
         self.state.flags.connections = Rc::new(vec![connection]);
@@ -41,8 +34,26 @@ impl Machine<'_> {
         let first = connections.first();
         let dialect = first.and_then(|first| first.text.as_deref()).and_then(dialect_of);
         let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
-        let read = match sql::read(&sql::dates_quoted(text), dialect, &known) {
+        let text = sql::dates_quoted(text);
+        let name = first.map_or_else(|| "".into(), |first| Rc::clone(&first.name));
+        let branch = self.forks > 0;
+        let mut query = self.temporaries.read(&text, dialect, &known, &name, branch);
+        if let Sql::Select(Select { pair: Some((column, alias)), .. }) = &query
+            && self.speaks_open_sql(first, column, alias)
+        {
+            let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
+            query = sql::read(&text, Some(sql::OPEN_SQL), &known);
+        }
+        let read = match query {
             Sql::Select(select) => self.selected(&select, &connections),
+            // Its rows stay in the database; whoever labels it takes them for a result all the same.
+            Sql::Made(select) => {
+                let read = self.selected(&select, &connections);
+                if label.is_none() && self.pending.is_empty() {
+                    return;
+                }
+                read
+            }
             Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
             Sql::Procedure(reason) => {
                 let name = first.map_or("", |first| &*first.name).to_owned();
@@ -204,6 +215,20 @@ impl Machine<'_> {
     }
 }
 
+/// Name of a connection by what a statement says of it.
+pub(super) fn connection_of(kind: ConnectKind, target: &str) -> Rc<str> {
+    if kind == ConnectKind::Lib {
+        return target.into();
+    }
+    // `ODBC CONNECT TO [Name;DBQ=x]`: the data source's name.
+    let dsn = property(target, "dsn").or_else(|| {
+        let first = target.split(';').next().unwrap_or_default().trim();
+        (kind == ConnectKind::Odbc && !first.contains('=') && !first.is_empty())
+            .then(|| first.to_owned())
+    });
+    dsn.unwrap_or_else(|| mask(target)).into()
+}
+
 /// The expression in `native('…')`, which the database computes.
 fn native(text: &str) -> Option<String> {
     let inner = text.get(.."native".len()).filter(|word| word.eq_ignore_ascii_case("native"));
@@ -215,7 +240,11 @@ fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {
     let text = connection.and_then(|connection| connection.text.as_deref());
     Source::Table {
         connection: connection.map(|connection| connection.name.to_string()),
-        dialect: text.and_then(dialect_of).map(str::to_owned),
+        // The languages of applications are no dialects of a database.
+        dialect: text
+            .and_then(dialect_of)
+            .filter(|it| ![sql::OPEN_SQL, sql::SOQL].contains(it))
+            .map(str::to_owned),
         database: table.database.clone(),
         schema: table.schema.clone(),
         table: table.table.clone(),

@@ -235,7 +235,11 @@ impl Machine<'_> {
     /// A table of the model by its name.
     pub(super) fn read_resident(&mut self, name: &str) -> Read {
         let mut read = Read { name: format!("{name}-1"), ..Read::default() };
-        let Some(key) = self.table_key(name) else {
+        let (key, attribute) = match self.table_key(name) {
+            Some(key) => (Some(key), None),
+            None => self.generic_table(name).map_or((None, None), |(key, it)| (Some(key), it)),
+        };
+        let Some(key) = key else {
             if let Some(relation) = self.binary_relation(name) {
                 self.refer(ReferenceKind::Resident, name, Status::NotNeeded);
                 read.relation = relation;
@@ -263,6 +267,11 @@ impl Machine<'_> {
             .any
             .as_ref()
             .map(|flows| Rc::new(flows.iter().map(|flow| through.flow(flow)).collect()));
+        if let Some(attribute) = attribute {
+            // The one field that this table of a `GENERIC` load has.
+            let flows = read.relation.any.take().unwrap_or_default();
+            read.relation.fields.set(attribute.into(), Field { flows, comment: None });
+        }
         read.relation.rows.clone_from(&source.rows);
         for (id, used) in &source.sources {
             let via = union_via([&used.via, &through.via(&Rc::default())]);

@@ -14,6 +14,7 @@ mod load;
 mod logged;
 mod looping;
 mod naming;
+mod open_sql;
 mod place;
 mod project;
 mod registry;
@@ -45,6 +46,7 @@ use super::outcome::{
     App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
 };
 use super::paths::Connections;
+use super::sql::Temporaries;
 use super::statement::{Load, Prefix};
 use super::trace::Trace;
 use control::Block;
@@ -114,6 +116,10 @@ struct Machine<'i> {
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
     catalogue: HashSet<(SourceId, String)>,
+    /// Connections that the script passes SAP's Open SQL to, when that was asked.
+    open_sql: Option<HashSet<String>>,
+    /// Temporary tables of the databases.
+    temporaries: Temporaries,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -212,6 +218,8 @@ impl<'i> Machine<'i> {
             by_lower: HashMap::default(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
+            open_sql: None,
+            temporaries: Temporaries::default(),
             uses: HashMap::default(),
             suffixes: HashMap::default(),
             binary_tables: BTreeMap::new(),

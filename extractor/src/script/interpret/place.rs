@@ -164,9 +164,7 @@ impl Machine<'_> {
             }
         }
         own.add_sources(&relation.sources);
-        if own.any.is_none() {
-            own.any.clone_from(&relation.any);
-        }
+        own.add_any(&relation.any);
         own.rows = None;
         add_statement(&mut table, text);
         self.put_changed(key, table, fresh.iter());

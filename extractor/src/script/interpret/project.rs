@@ -72,9 +72,7 @@ impl Machine<'_> {
             open.resolution = open.resolution.max(self.site.resolution);
             output.add_open(open);
         }
-        if output.any.is_none() {
-            output.any.clone_from(&input.any);
-        }
+        output.add_any(&input.any);
     }
 
     /// A field as this statement passes it on.

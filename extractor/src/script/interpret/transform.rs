@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::model::{Field, Flow, Relation, origin};
+use crate::script::paths::glob;
 use crate::script::statement::Prefix;
 
 impl Machine<'_> {
@@ -108,22 +109,49 @@ impl Machine<'_> {
         Some(tables)
     }
 
-    /// The one table that stands for all that `GENERIC` makes of unknown values.
-    pub(super) fn generic_unknown(&self, mut relation: Relation) -> Relation {
-        let fields: Vec<Rc<str>> = relation.fields.names().cloned().collect();
-        if let [_, .., attribute, value] = fields.as_slice() {
-            relation.fields.rename(|field| {
-                if field == attribute {
-                    None
-                } else if field == value {
-                    Some("*".into())
-                } else {
-                    Some(Rc::clone(field))
-                }
-            });
+    /// The one table that stands for all that `GENERIC` makes of unknown values: next to its keys it
+    /// may have any field, and each takes the values of the last column.
+    pub(super) fn generic_unknown(&mut self, mut relation: Relation) -> Relation {
+        let mut value = Field::default();
+        if relation.opens.is_empty() {
+            let names: Vec<Rc<str>> = relation.fields.names().cloned().collect();
+            if let [_, .., attribute, last] = names.as_slice() {
+                value = relation.fields.remove(last).unwrap_or_default();
+                relation.fields.remove(attribute);
+            }
+        } else {
+            // Which column is the last is not known.
+            for open in std::mem::take(&mut relation.opens).into_values() {
+                let origins = self.sources.single(open.source, open.table.as_ref(), "*");
+                let mut flow = Flow::new(origins, open.resolution);
+                flow.via = open.via;
+                value.merge(&Field::of(vec![flow]));
+            }
+        }
+        if !value.flows.is_empty() {
+            relation.any = Some(value.flows);
         }
         relation.rows = None;
         relation
+    }
+
+    /// The table that stands for one which `GENERIC` makes of unknown values, by the name that that
+    /// has (`Label.Attribute`), and its field if the name tells.
+    pub(super) fn generic_table(&self, name: &str) -> Option<(Rc<str>, Option<String>)> {
+        if glob::is_unresolved(name) {
+            let prefix = glob::literal_prefix(name);
+            let (label, _) = prefix.rsplit_once('.')?;
+            return Some((self.table_key(&format!("{label}.*"))?, None));
+        }
+        // Both the label and the attribute may have dots.
+        let dots = name.match_indices('.').take(8);
+        dots.into_iter().find_map(|(at, _)| {
+            let (label, attribute) = (name.get(..at)?, name.get(at + 1..)?);
+            let key = self.table_key(&format!("{label}.*"))?;
+            let table = self.state.tables.get(&key)?;
+            (table.relation.any.is_some() && !attribute.is_empty())
+                .then(|| (key, Some(attribute.to_owned())))
+        })
     }
 }
 

@@ -241,6 +241,19 @@ impl Relation {
         }
     }
 
+    /// Adds what flows into fields of whatever name.
+    pub(crate) fn add_any(&mut self, other: &Option<Rc<Vec<Flow>>>) {
+        match (&mut self.any, other) {
+            (Some(own), Some(other)) => {
+                let mut both = Field { flows: Rc::clone(own), comment: None };
+                both.merge(&Field { flows: Rc::clone(other), comment: None });
+                *own = both.flows;
+            }
+            (own @ None, Some(other)) => *own = Some(Rc::clone(other)),
+            (_, None) => {}
+        }
+    }
+
     pub(crate) fn add_sources(&mut self, other: &BTreeMap<SourceId, Use>) {
         for (&id, used) in other {
             match self.sources.get_mut(&id) {

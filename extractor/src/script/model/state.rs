@@ -349,9 +349,7 @@ impl Relation {
             self.add_open(open.clone());
         }
         self.add_sources(&other.sources);
-        if self.any.is_none() {
-            self.any.clone_from(&other.any);
-        }
+        self.add_any(&other.any);
         let same = matches!((&self.rows, &other.rows), (Some(a), Some(b)) if a == b);
         if !same {
             self.rows = None;

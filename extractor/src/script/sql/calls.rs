@@ -44,6 +44,10 @@ pub(super) fn call<'a>(
     let unit = if takes_unit(&name) { unit(list) } else { None };
     for (index, argument) in list.iter().enumerate().filter(|(index, _)| Some(*index) != unit) {
         let Some(argument) = function_argument(argument) else { continue };
+        // `XMLELEMENT("name", value)`: the element's name.
+        if index == 0 && name == "xmlelement" && matches!(argument, Expr::Identifier(_)) {
+            continue;
+        }
         let selects = match (name.as_str(), index) {
             ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
             // The second says which value is none, or which row it is taken from.

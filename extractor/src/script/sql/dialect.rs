@@ -18,7 +18,10 @@ const LONG: usize = 64 * 1024;
 
 /// Dialect of a connection, from its connection string or connector: `mssql`, `oracle` …
 pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
-    const MARKS: [(&str, &str); 38] = [
+    const MARKS: [(&str, &str); 41] = [
+        ("qvsap", super::OPEN_SQL),
+        ("salesforce", super::SOQL),
+        ("soql", super::SOQL),
         ("sqloledb", "mssql"),
         ("msoledbsql", "mssql"),
         ("sqlncli", "mssql"),

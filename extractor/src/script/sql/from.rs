@@ -205,6 +205,9 @@ impl Resolver<'_> {
                 let names = function_columns("", alias.as_ref());
                 let site = Site { ctes, outer, relations: relations.as_slice() };
                 let mut made = self.made(array_exprs.iter().collect(), &names, &site);
+                if alias.as_ref().is_none_or(|alias| alias.columns.is_empty()) {
+                    Rc::make_mut(&mut made).has_fields = true;
+                }
                 if *with_offset {
                     let name = with_offset_alias.as_ref().map_or("offset", |it| &it.value);
                     let position = Output::of([name.to_owned()], BTreeSet::new());

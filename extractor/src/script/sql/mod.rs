@@ -2,7 +2,9 @@
 //! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
+mod batch;
 mod calls;
+mod clickhouse;
 mod dates;
 mod dialect;
 mod expression;
@@ -13,6 +15,7 @@ mod functions;
 mod informix;
 mod marks;
 mod names;
+mod open_sql;
 mod pivot;
 mod prepare;
 mod procedure;
@@ -22,6 +25,7 @@ mod rest;
 mod rows;
 mod scope;
 mod spellings;
+mod temporary;
 mod teradata;
 mod words;
 
@@ -29,7 +33,13 @@ use std::collections::BTreeSet;
 
 pub(crate) use dates::dates_quoted;
 pub(crate) use dialect::dialect_of;
+pub(crate) use open_sql::NAME as OPEN_SQL;
+use open_sql::Reading;
 use sqlparser::ast::Query;
+pub(crate) use temporary::Temporaries;
+
+/// The language of Salesforce's connector, as [`dialect_of`] calls it.
+pub(crate) const SOQL: &str = "soql";
 
 /// What a statement passed to a connection is.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +50,9 @@ pub(crate) enum Sql {
         columns: Vec<(String, String)>,
         url: Option<String>,
     },
+    /// Statements that make tables which live as long as the connection, and give no rows: what
+    /// they read.
+    Made(Select),
     /// A procedure or another statement that names no table it reads.
     Procedure(String),
 }
@@ -59,6 +72,9 @@ pub(crate) struct Select {
     pub(crate) fallback: bool,
     /// What could not be resolved.
     pub(crate) notes: Vec<String>,
+    /// `SELECT a b FROM t`: what was taken for a column and its alias, and may be two columns of
+    /// Open SQL.
+    pub(crate) pair: Option<(String, String)>,
 }
 
 /// A table as the statement names it.
@@ -67,6 +83,19 @@ pub(crate) struct TableName {
     pub(crate) database: Option<String>,
     pub(crate) schema: Option<String>,
     pub(crate) table: String,
+}
+
+impl Select {
+    fn column(&self, name: &str) -> Option<&SelectColumn> {
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// All columns of one table.
+    fn whole(table: String) -> Self {
+        let name = TableName { table: table.clone(), ..TableName::default() };
+        let star = Star { table: 0, ..Star::default() };
+        Self { tables: vec![name], stars: vec![star], first: Some(table), ..Self::default() }
+    }
 }
 
 impl TableName {
@@ -121,6 +150,11 @@ pub(crate) struct Star {
 /// Whether a table is known to have a column, from other statements of the script.
 pub(crate) trait Catalogue {
     fn has(&self, table: &TableName, column: &str) -> bool;
+
+    /// Whether all its columns are known and this is none of them.
+    fn lacks(&self, _table: &TableName, _column: &str) -> bool {
+        false
+    }
 }
 
 /// Reads a statement's text, without a leading `SQL`.
@@ -130,6 +164,9 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
         return rest;
     }
     let first = words.iter().find(|word| !word.is("(")).map_or("", |word| word.text);
+    if let Some(object) = open_sql::object(text, &words) {
+        return Sql::Select(Select::whole(object));
+    }
     if !["select", "with", "sel", "from", "values"]
         .iter()
         .any(|verb| first.eq_ignore_ascii_case(verb))
@@ -146,10 +183,33 @@ pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue)
             None => Sql::Procedure(format!("`{first}` names no table to read")),
         };
     }
-    if let Some(common) = spellings::common(text, &words, dialect) {
-        return Sql::Select(read_query(&common, &words::read(&common), dialect, catalogue));
+    match open_sql::read(text, &words, dialect) {
+        Reading::Open(common) => {
+            Sql::Select(read_spelled(&common, &words::read(&common), dialect, catalogue))
+        }
+        Reading::Doubtful(first, second) => {
+            let select = read_spelled(text, &words, dialect, catalogue);
+            Sql::Select(Select { pair: Some((first, second)), ..select })
+        }
+        Reading::Other => Sql::Select(read_spelled(text, &words, dialect, catalogue)),
     }
-    Sql::Select(read_query(text, &words, dialect, catalogue))
+}
+
+/// Whether a statement is Open SQL of SAP for certain, by its text alone.
+pub(crate) fn is_open_sql(text: &str) -> bool {
+    matches!(open_sql::read(text, &words::read(text), None), Reading::Open(_))
+}
+
+fn read_spelled(
+    text: &str,
+    words: &[words::Word<'_>],
+    dialect: Option<&str>,
+    catalogue: &dyn Catalogue,
+) -> Select {
+    match spellings::common(text, words, dialect) {
+        Some(common) => read_query(&common, &words::read(&common), dialect, catalogue),
+        None => read_query(text, words, dialect, catalogue),
+    }
 }
 
 fn read_query(

@@ -105,14 +105,23 @@ impl Resolver<'_> {
         if let Some(earlier) = earlier.filter(|it| !itself(it)) {
             return (earlier.origins.clone(), earlier.expression.clone());
         }
-        let mut open =
-            scope.relations.iter().filter(|relation| relation.result.open(column).next().is_some());
+        let lacks = |table: usize| {
+            self.tables.get(table).is_some_and(|name| self.catalogue.lacks(name, column))
+        };
+        let mut open = scope
+            .relations
+            .iter()
+            .filter(|relation| relation.result.open(column).any(|table| !lacks(table)));
         match (open.next(), open.next()) {
             (Some(only), None) => take(only, column),
-            (None, _) => match scope.outer {
-                Some(outer) => self.resolve_unqualified(column, outer),
-                None => Default::default(),
-            },
+            // No other has it: a field of the elements, which hides those of queries around it.
+            (None, _) => {
+                match (scope.relations.iter().find(|it| it.result.has_fields), scope.outer) {
+                    (Some(elements), _) => take(elements, column),
+                    (None, Some(outer)) => self.resolve_unqualified(column, outer),
+                    (None, None) => Default::default(),
+                }
+            }
             (Some(_), Some(_)) => {
                 self.note(format!("column `{column}` may belong to several tables of the query"));
                 Default::default()

@@ -86,23 +86,11 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     let bytes = text.as_bytes();
     let mut prepared = Prepared { text: String::with_capacity(end), stand_ins: Vec::new() };
     let mut from = 0;
-    let sap = sap_list(words);
     // Open braces: whether each is that of `{oj …}`.
     let mut braces: Vec<bool> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if word.start >= end {
             break;
-        }
-        if sap.as_ref().is_some_and(|list| list.contains(&index)) {
-            prepared.text.push_str(part(text, from, word.start));
-            prepared.text.push_str(", ");
-            from = word.start;
-        } else if sap.is_some()
-            && let Some(sign) = comparison(word)
-        {
-            prepared.text.push_str(part(text, from, word.start));
-            prepared.text.push_str(sign);
-            from = word.end;
         }
         if word.is("sel") && (index == 0 || words.get(index - 1).is_some_and(|it| it.is("("))) {
             // Teradata's short form.
@@ -165,23 +153,6 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     }
     prepared.text.push_str(part(text, from, end));
     prepared
-}
-
-/// `SELECT MATNR MAKTX SPRAS FROM MAKT`: SAP's connector takes a list without commas. Indices of
-/// the words before which one is missing.
-fn sap_list(words: &[Word<'_>]) -> Option<std::ops::Range<usize>> {
-    const OTHERS: [&str; 8] = ["as", "distinct", "all", "top", "current", "case", "unique", "into"];
-    if !words.first()?.is("select") {
-        return None;
-    }
-    let end = words.iter().position(|word| word.is("from"))?;
-    let list = words.get(1..end)?;
-    let plain = |word: &Word<'_>| word.is_name() && !OTHERS.iter().any(|other| word.is(other));
-    if !list.iter().all(plain) {
-        return None;
-    }
-    let compared = words.get(end..)?.iter().any(|word| comparison(word).is_some());
-    (list.len() >= 3 || (list.len() == 2 && compared)).then_some(2..end)
 }
 
 /// Comparisons of ABAP, and of Teradata.

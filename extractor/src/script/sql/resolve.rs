@@ -40,8 +40,8 @@ pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Cata
         tables: resolver.tables,
         unknown: resolver.unknown,
         first: resolver.first,
-        fallback: false,
         notes: resolver.notes,
+        ..Select::default()
     }
 }
 
@@ -223,7 +223,7 @@ impl Resolver<'_> {
                     other => other,
                 };
                 let plain = column_name(named);
-                let name = plain.as_ref().and_then(|parts| parts.last().cloned());
+                let name = plain.as_ref().and_then(|parts| self.result_name(parts, scope));
                 let name = name.unwrap_or_else(|| expr.to_string());
                 result.columns.push(self.column(name, expr, scope));
             }
@@ -236,6 +236,16 @@ impl Resolver<'_> {
                 }
             }
         }
+    }
+
+    /// Name of a column that is taken as it is. In SOQL a path through related objects is one.
+    fn result_name(&self, parts: &[String], scope: &Scope<'_>) -> Option<String> {
+        if self.dialect != Some(super::SOQL) {
+            return parts.last().cloned();
+        }
+        let first = [parts.first()?.to_lowercase()];
+        let told = parts.len() > 1 && scope.relations.iter().any(|it| it.is_named(&first));
+        Some(parts.get(usize::from(told)..)?.join("."))
     }
 
     /// `* REPLACE (expression AS a)`, `* RENAME (a AS b)`: columns under names of their own.

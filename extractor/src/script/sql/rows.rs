@@ -46,7 +46,11 @@ impl Resolver<'_> {
             None if !known => Vec::new(),
             alias => function_columns(&last, alias),
         };
-        self.made(arguments, &columns, site)
+        let mut made = self.made(arguments, &columns, site);
+        if last == "unnest" && alias.is_none_or(|alias| alias.columns.is_empty()) {
+            Rc::make_mut(&mut made).has_fields = true;
+        }
+        made
     }
 
     /// Elements of a column that is a list.

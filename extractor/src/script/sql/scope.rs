@@ -13,6 +13,8 @@ pub(super) struct Output {
     pub(super) stars: Vec<Star>,
     /// Origins of any other column, for what a table function makes of its arguments.
     pub(super) any: BTreeSet<(usize, String)>,
+    /// Whether it has columns of any names: fields of the elements of a list.
+    pub(super) has_fields: bool,
 }
 
 impl Output {
@@ -22,7 +24,7 @@ impl Output {
         any: BTreeSet<(usize, String)>,
     ) -> Self {
         let column = |name| SelectColumn { name, origins: any.clone(), ..SelectColumn::default() };
-        Self { columns: names.into_iter().map(column).collect(), stars: Vec::new(), any }
+        Self { columns: names.into_iter().map(column).collect(), any, ..Self::default() }
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&SelectColumn> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::prepare::comparison;
 use super::words::{MAX_CALL, Word, WordKind, close};
-use super::{flashback, informix, marks, teradata};
+use super::{clickhouse, flashback, informix, marks, teradata};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
@@ -16,6 +16,7 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
         let it = it.or_else(|| informix::spelling(words, at));
+        let it = it.or_else(|| clickhouse::spelling(words, at));
         it.or_else(|| teradata::spelling(words, at, teradata))
     };
     replace(text, words, |at| {
@@ -29,8 +30,8 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
 
 /// Words that some spelling starts with, in order.
 #[rustfmt::skip]
-const STARTS: [&str; 47] = [
-    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "first",
+const STARTS: [&str; 48] = [
+    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "final", "first",
     "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier", "keep",
     "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute", "minutes",
     "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote", "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions",

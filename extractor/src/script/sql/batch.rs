@@ -1,0 +1,316 @@
+//! Several statements in one text, as far as they make tables that live as long as the connection.
+
+use super::TableName;
+use super::temporary::is_temporary;
+use super::words::{self, Word, WordKind, close};
+use crate::script::lex::part;
+
+/// A statement of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Statement {
+    /// A query whose rows go into a table; `columns`: the table's, where they are named.
+    Into {
+        name: TableName,
+        columns: Vec<String>,
+        query: String,
+        adds: bool,
+    },
+    /// A table without rows.
+    Declare {
+        name: TableName,
+        columns: Vec<String>,
+    },
+    Drop(TableName),
+    Query(String),
+    Other,
+}
+
+/// The statements of a text that makes or fills such tables; none of any other.
+pub(super) fn split(text: &str) -> Vec<Statement> {
+    let words = words::read(text);
+    let tells = |word: &Word<'_>| {
+        word.is_name() && (word.text.starts_with('#') || word.text.starts_with('@'))
+            || ["temp", "temporary", "volatile", "into"].iter().any(|each| word.is(each))
+    };
+    if !words.iter().any(tells) {
+        return Vec::new();
+    }
+    let starts = starts(&words);
+    let ends = starts.iter().skip(1).copied().chain([words.len()]);
+    let statements: Vec<Statement> = starts
+        .iter()
+        .zip(ends)
+        .filter_map(|(&from, to)| words.get(from..to))
+        .map(|words| statement(text, words))
+        .collect();
+    let makes = |it: &Statement| !matches!(it, Statement::Query(_) | Statement::Other);
+    if statements.iter().any(makes) { statements } else { Vec::new() }
+}
+
+/// Indices of the words with which statements start. None needs a semicolon before it.
+fn starts(words: &[Word<'_>]) -> Vec<usize> {
+    const SETTINGS: [&str; 8] = [
+        "nocount",
+        "transaction",
+        "datefirst",
+        "dateformat",
+        "language",
+        "ansi_nulls",
+        "ansi_warnings",
+        "quoted_identifier",
+    ];
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
+    let variable = |at: usize| words.get(at).is_some_and(|word| word.text.starts_with('@'));
+    let mut starts = vec![0];
+    let mut depth = 0_usize;
+    // Whether the query of the statement at hand is still to come.
+    let mut awaits = any(0, &["with", "insert", "create"]);
+    for at in 0..words.len() {
+        if is(at, "(") {
+            depth += 1;
+        } else if is(at, ")") {
+            depth = depth.saturating_sub(1);
+        }
+        if depth > 0 || is(at, "(") || is(at, ")") {
+            continue;
+        }
+        let continued =
+            at > 0 && any(at - 1, &["union", "all", "except", "intersect", "minus", "distinct"]);
+        let starting = match () {
+            () if is(at, ";") => {
+                awaits = false;
+                false
+            }
+            () if any(at, &["select", "sel"]) => {
+                let own = std::mem::take(&mut awaits) || continued;
+                !own
+            }
+            () if is(at, "insert") && is(at + 1, "into") => {
+                let own = awaits && !any(at.wrapping_sub(1), &["select"]);
+                awaits = true;
+                !own
+            }
+            () if is(at, "with") && is(at + 2, "as") && is(at + 3, "(") => {
+                let own = awaits;
+                awaits = true;
+                !own
+            }
+            () if is(at, "create")
+                && any(
+                    at + 1,
+                    &[
+                        "table",
+                        "temp",
+                        "temporary",
+                        "global",
+                        "local",
+                        "volatile",
+                        "multiset",
+                        "set",
+                        "or",
+                    ],
+                ) =>
+            {
+                awaits = true;
+                true
+            }
+            () => {
+                let other = (any(at, &["drop", "truncate"]) && is(at + 1, "table"))
+                    || (is(at, "declare") && variable(at + 1))
+                    || (is(at, "set") && (variable(at + 1) || any(at + 1, &SETTINGS)))
+                    || (is(at, "if")
+                        && any(at + 1, &["object_id", "exists", "not"])
+                        && !is(at.wrapping_sub(1), "table"))
+                    || (any(at, &["exec", "execute", "go"]) && at > 0 && !is(at - 1, "as"));
+                if other {
+                    awaits = false;
+                }
+                other
+            }
+        };
+        if starting && starts.last() != Some(&at) {
+            starts.push(at);
+        }
+    }
+    starts
+}
+
+fn statement(text: &str, words: &[Word<'_>]) -> Statement {
+    let words = match words.iter().position(|word| !word.is(";")) {
+        Some(first) => words.get(first..).unwrap_or_default(),
+        None => return Statement::Other,
+    };
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
+    let made = if any(0, &["select", "sel", "with"]) {
+        query(text, words)
+    } else if is(0, "insert") && is(1, "into") {
+        insert(text, words, 0)
+    } else if any(0, &["create", "declare"]) {
+        create(text, words)
+    } else if is(0, "drop") && is(1, "table") {
+        let from = if is(2, "if") { 4 } else { 2 };
+        name(words, from).map(|(name, _)| Statement::Drop(name))
+    } else {
+        None
+    };
+    made.unwrap_or(Statement::Other)
+}
+
+/// `SELECT … INTO #t FROM …`, `SELECT … FROM … INTO TEMP t`, or a query that puts its rows nowhere.
+fn query(text: &str, words: &[Word<'_>]) -> Option<Statement> {
+    let whole =
+        || part(text, words.first().map_or(0, |it| it.start), words.last().map_or(0, |it| it.end));
+    let mut depth = 0_usize;
+    for (at, word) in words.iter().enumerate() {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && word.is("insert") && at > 0 {
+            // `WITH … INSERT INTO #t SELECT …`
+            return insert(text, words, at);
+        } else if depth == 0 && word.is("into") {
+            let kinds = ["temp", "temporary", "local", "global", "unlogged", "table"];
+            let is_kind =
+                |at: usize| kinds.iter().any(|it| words.get(at).is_some_and(|word| word.is(it)));
+            let mut from = at + 1;
+            while is_kind(from) {
+                from += 1;
+            }
+            let told =
+                words.get(at + 1..from)?.iter().any(|it| it.is("temp") || it.is("temporary"));
+            let (name, mut end) = name(words, from)?;
+            if !told && !is_temporary(&name) {
+                break;
+            }
+            let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+            if is(end, "with") && is(end + 1, "no") && is(end + 2, "log") {
+                end += 3;
+            }
+            let first = words.first()?.start;
+            let after = words
+                .get(end)
+                .map_or("", |next| part(text, next.start, words.last().map_or(0, |last| last.end)));
+            let query = format!("{} {after}", part(text, first, word.start));
+            return Some(Statement::Into { name, columns: Vec::new(), query, adds: false });
+        }
+    }
+    Some(Statement::Query(whole().to_owned()))
+}
+
+/// `INSERT INTO t (a, b) SELECT …`, whose common table expressions may stand before it.
+fn insert(text: &str, words: &[Word<'_>], at: usize) -> Option<Statement> {
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let (name, mut next) = name(words, at + 2)?;
+    let mut columns = Vec::new();
+    if is(next, "(") && !is(next + 1, "select") {
+        let end = close(words, next)?;
+        columns = names(words.get(next + 1..end)?);
+        next = end + 1;
+    }
+    let query = words.get(next)?;
+    if !["select", "sel", "with", "("].iter().any(|each| query.is(each)) {
+        return None;
+    }
+    let first = words.first()?.start;
+    let before = part(text, first, words.get(at)?.start);
+    let query = format!("{before} {}", part(text, query.start, words.last()?.end));
+    Some(Statement::Into { name, columns, query, adds: true })
+}
+
+/// `CREATE TEMP TABLE t AS SELECT …`, `CREATE TABLE #t (a INT)`, `DECLARE @t TABLE (a INT)`.
+fn create(text: &str, words: &[Word<'_>]) -> Option<Statement> {
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let (name, mut at, told) = if is(2, "table") || (is(2, "as") && is(3, "table")) {
+        let at = if is(2, "as") { 4 } else { 3 };
+        match words.get(1).filter(|it| it.text.starts_with('@')) {
+            Some(variable) => (TableName::from_parts(vec![variable.text.to_owned()])?, at, true),
+            None => created(words)?,
+        }
+    } else {
+        created(words)?
+    };
+    if !told && !is_temporary(&name) {
+        return None;
+    }
+    let mut columns = Vec::new();
+    if is(at, "(") && !is(at + 1, "select") && !is(at + 1, "with") {
+        let end = close(words, at)?;
+        columns = definitions(words.get(at + 1..end)?);
+        at = end + 1;
+    }
+    // Options may stand before the query, `ON COMMIT PRESERVE ROWS` among them.
+    let query = words.iter().enumerate().skip(at).find(|(index, word)| {
+        (word.is("select") || word.is("sel") || word.is("with"))
+            && index.checked_sub(1).is_some_and(|before| is(before, "as") || is(before, "("))
+    });
+    let Some((index, query)) = query else {
+        return Some(Statement::Declare { name, columns });
+    };
+    let end = match is(index - 1, "(") {
+        true => words.get(close(words, index - 1)?)?.start,
+        false => words.last()?.end,
+    };
+    let query = part(text, query.start, end).to_owned();
+    Some(Statement::Into { name, columns, query, adds: false })
+}
+
+/// The name after `CREATE … TABLE`, the index after it and whether the words say that it is
+/// temporary.
+fn created(words: &[Word<'_>]) -> Option<(TableName, usize, bool)> {
+    let table = words.iter().take(7).position(|word| word.is("table"))?;
+    let told = words
+        .get(..table)?
+        .iter()
+        .any(|word| ["temp", "temporary", "volatile"].iter().any(|each| word.is(each)));
+    let exists = words.get(table + 1).is_some_and(|word| word.is("if"));
+    let (name, at) = name(words, if exists { table + 4 } else { table + 1 })?;
+    Some((name, at, told))
+}
+
+/// A name at an index, and the index after it.
+fn name(words: &[Word<'_>], mut at: usize) -> Option<(TableName, usize)> {
+    let mut parts = vec![words.get(at).filter(|word| word.is_name())?.text.to_owned()];
+    at += 1;
+    while words.get(at).is_some_and(|word| word.is(".")) {
+        at += 1;
+        match words.get(at).filter(|word| word.is_name()) {
+            Some(word) => {
+                parts.push(word.text.to_owned());
+                at += 1;
+            }
+            None => parts.push(String::new()),
+        }
+    }
+    Some((TableName::from_parts(parts)?, at))
+}
+
+/// Names between commas.
+fn names(words: &[Word<'_>]) -> Vec<String> {
+    words.iter().filter(|word| word.is_name()).map(|word| word.text.to_owned()).collect()
+}
+
+/// Names of the columns in `a INT NOT NULL, b DECIMAL(10, 2), PRIMARY KEY (a)`.
+fn definitions(words: &[Word<'_>]) -> Vec<String> {
+    const OTHERS: [&str; 7] =
+        ["primary", "foreign", "unique", "constraint", "check", "index", "key"];
+    let mut columns = Vec::new();
+    let (mut depth, mut first) = (0_usize, true);
+    for word in words {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && word.is(",") {
+            first = true;
+        } else if std::mem::take(&mut first) {
+            let other = word.kind == WordKind::Bare && OTHERS.iter().any(|each| word.is(each));
+            if word.is_name() && !other {
+                columns.push(word.text.to_owned());
+            }
+        }
+    }
+    columns
+}

@@ -1,0 +1,58 @@
+//! ClickHouse: `FINAL` after a table, and `ARRAY JOIN` of several columns.
+
+use super::words::Word;
+
+/// What stands for the words from an index on: the index of the last and the common spelling.
+pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
+    if is(at, "final") {
+        let table = at.checked_sub(1).and_then(|before| words.get(before))?;
+        let ends = words.get(at + 1).is_none()
+            || any(at + 1, &["where", "prewhere", "group", "order", "limit", "sample", "settings"])
+            || any(at + 1, &["left", "array", "inner", "join", "on", "using", ")"]);
+        let is_table = table.is_name() && !any(at - 1, &["from", "select", "as", "join", "by"]);
+        return (ends && is_table && in_from(words, at)).then(|| (at, String::new()));
+    }
+    // `ARRAY JOIN a AS x, b AS y`: one join for each.
+    if is(at, ",") && in_array_join(words, at) {
+        return Some((at, "array join".to_owned()));
+    }
+    None
+}
+
+/// Words that are looked through for the start of a clause at most.
+const MAX_CLAUSE: usize = 64;
+
+/// Whether the word before a table stands near before an index.
+fn in_from(words: &[Word<'_>], at: usize) -> bool {
+    let before = words.get(at.saturating_sub(8)..at).unwrap_or_default();
+    before.iter().any(|word| word.is("from") || word.is("join"))
+}
+
+/// Whether a comma is one between the columns of an `ARRAY JOIN`.
+fn in_array_join(words: &[Word<'_>], at: usize) -> bool {
+    let from = at.saturating_sub(MAX_CLAUSE);
+    let before = words.get(from..at).unwrap_or_default();
+    let mut depth = 0_usize;
+    for (index, word) in before.iter().enumerate().rev() {
+        if word.is(")") {
+            depth += 1;
+        } else if word.is("(") {
+            let Some(outside) = depth.checked_sub(1) else { return false };
+            depth = outside;
+        } else if depth == 0 && word.is("join") {
+            return index
+                .checked_sub(1)
+                .and_then(|it| before.get(it))
+                .is_some_and(|it| it.is("array"));
+        } else if depth == 0
+            && ["select", "from", "where", "prewhere", "by", "on", "having", "limit", "settings"]
+                .iter()
+                .any(|each| word.is(each))
+        {
+            return false;
+        }
+    }
+    false
+}

@@ -1,0 +1,336 @@
+//! Tables that live as long as a connection: made by one statement, read by later ones, and no source
+//! of their own. `SELECT … INTO #t`, `CREATE TEMP TABLE t AS SELECT …`, `INSERT INTO #t SELECT …`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::batch::{self, Statement};
+use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, read};
+
+/// Tables of connections that are kept at most, and external tables that one may be made of.
+const MAX_TABLES: usize = 2000;
+const MAX_MADE_OF: usize = 200;
+
+/// What each is made of, by connection and lower-case name.
+#[derive(Debug, Default)]
+pub(crate) struct Temporaries {
+    made: HashMap<Rc<str>, HashMap<String, Rc<Select>>>,
+}
+
+impl Temporaries {
+    /// Reads what is passed to a connection, which may be several statements. `branch`: what is
+    /// made may be made otherwise on another way, too.
+    pub(crate) fn read(
+        &mut self,
+        text: &str,
+        dialect: Option<&str>,
+        catalogue: &dyn Catalogue,
+        connection: &Rc<str>,
+        branch: bool,
+    ) -> Sql {
+        let statements = batch::split(text);
+        let made = self.made.remove(connection).unwrap_or_default();
+        if statements.is_empty() && made.is_empty() {
+            return read(text, dialect, catalogue);
+        }
+        let mut session = Session { made, dialect, catalogue, branch };
+        let sql = match statements.is_empty() {
+            true => session.query(text),
+            false => session.batch(statements, text),
+        };
+        // Variables end with their batch.
+        session.made.retain(|name, _| !name.starts_with('@'));
+        let made = session.made;
+        if !made.is_empty() && self.made.len() < MAX_TABLES {
+            self.made.insert(Rc::clone(connection), made);
+        }
+        sql
+    }
+}
+
+/// A connection while statements are read.
+struct Session<'a> {
+    made: HashMap<String, Rc<Select>>,
+    dialect: Option<&'a str>,
+    catalogue: &'a dyn Catalogue,
+    branch: bool,
+}
+
+impl Catalogue for Session<'_> {
+    fn has(&self, table: &TableName, column: &str) -> bool {
+        match self.find(table) {
+            Some(made) => made.column(column).is_some(),
+            None => self.catalogue.has(table, column),
+        }
+    }
+
+    fn lacks(&self, table: &TableName, column: &str) -> bool {
+        match self.find(table) {
+            Some(made) => made.stars.is_empty() && made.column(column).is_none(),
+            None => self.catalogue.lacks(table, column),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// The rows that come back are those of the first query that puts them nowhere.
+    fn batch(&mut self, statements: Vec<Statement>, text: &str) -> Sql {
+        let mut result = None;
+        // What the last statement put somewhere, and what those before it read.
+        let mut made: Option<Select> = None;
+        let mut others = Select::default();
+        for statement in statements {
+            match statement {
+                Statement::Into { name, columns, query, adds } => {
+                    let Sql::Select(select) = self.query(&query) else { continue };
+                    let before = made.replace(select.clone()).unwrap_or_default();
+                    others.tables.extend(before.tables);
+                    others.unknown.extend(before.unknown);
+                    others.notes.extend(before.notes);
+                    others.fallback |= before.fallback;
+                    self.make(&name, named(select, &columns), adds);
+                }
+                Statement::Declare { name, columns } => {
+                    let column = |name| SelectColumn { name, ..SelectColumn::default() };
+                    let columns = columns.into_iter().map(column).collect();
+                    let made_empty = Select { columns, ..Select::default() };
+                    self.make(&name, made_empty.clone(), false);
+                    made.get_or_insert(made_empty);
+                }
+                Statement::Drop(name) => {
+                    self.made.remove(&key(&name));
+                    made.get_or_insert_default();
+                }
+                Statement::Query(query) if result.is_none() => result = Some(self.query(&query)),
+                // An insert into a table that is none of these says nothing of rows.
+                Statement::Query(_) | Statement::Other => {}
+            }
+        }
+        match (result, made) {
+            (Some(Sql::Select(mut select)), Some(made)) => {
+                select.notes.extend(made.notes.into_iter().chain(others.notes));
+                select.unknown.extend(made.unknown.into_iter().chain(others.unknown));
+                Sql::Select(select)
+            }
+            (Some(other), _) => other,
+            (None, Some(mut made)) => {
+                made.tables.extend(others.tables);
+                made.unknown.extend(others.unknown);
+                made.notes.extend(others.notes);
+                made.fallback |= others.fallback;
+                Sql::Made(made)
+            }
+            (None, None) => read(text, self.dialect, self.catalogue),
+        }
+    }
+
+    fn query(&self, text: &str) -> Sql {
+        match read(text, self.dialect, self) {
+            Sql::Select(select) => Sql::Select(self.substitute(select)),
+            other => other,
+        }
+    }
+
+    fn make(&mut self, name: &TableName, select: Select, adds: bool) {
+        let key = key(name);
+        let made = match self.made.get(&key) {
+            Some(known) if adds => added(known, select),
+            Some(known) if self.branch => either(known, select),
+            // A table that the script did not make keeps what others put into it.
+            None if adds && !is_temporary(name) => return,
+            _ => select,
+        };
+        if self.made.len() < MAX_TABLES && made.tables.len() <= MAX_MADE_OF {
+            self.made.insert(key, Rc::new(made));
+        }
+    }
+
+    fn find(&self, table: &TableName) -> Option<&Rc<Select>> {
+        let found = self.made.get(&key(table))?;
+        let schema = table.schema.as_deref().unwrap_or_default();
+        let fits = is_temporary(table)
+            || schema.is_empty()
+            || ["session", "_session", "pg_temp"].iter().any(|it| schema.eq_ignore_ascii_case(it));
+        fits.then_some(found)
+    }
+
+    /// A query over what the tables that it reads are made of.
+    fn substitute(&self, select: Select) -> Select {
+        if !select.tables.iter().any(|table| self.find(table).is_some()) {
+            return select;
+        }
+        let Select { tables: before, columns, stars, .. } = select;
+        let mut out = Select {
+            unknown: select.unknown,
+            first: select.first,
+            fallback: select.fallback,
+            notes: select.notes,
+            pair: select.pair,
+            ..Select::default()
+        };
+        let mut index: HashMap<TableName, usize> = HashMap::new();
+        let mut place = |table: &TableName, out: &mut Select| {
+            *index.entry(table.clone()).or_insert_with(|| {
+                out.tables.push(table.clone());
+                out.tables.len() - 1
+            })
+        };
+        // What each table of the query is: itself, or others.
+        let mut now: Vec<Now> = Vec::new();
+        for table in &before {
+            match self.find(table) {
+                None => now.push(Now::Table(place(table, &mut out))),
+                Some(made) => {
+                    let to = made.tables.iter().map(|table| place(table, &mut out)).collect();
+                    out.unknown.extend(made.unknown.iter().cloned());
+                    out.fallback |= made.fallback;
+                    now.push(Now::Made(Rc::clone(made), to));
+                }
+            }
+        }
+        for column in columns {
+            let mut origins = BTreeSet::new();
+            let mut expression = column.expression;
+            for (table, name) in &column.origins {
+                match now.get(*table) {
+                    Some(Now::Table(to)) => {
+                        origins.insert((*to, name.clone()));
+                    }
+                    Some(Now::Made(made, to)) => {
+                        let (found, made_by) = of_made(made, to, name);
+                        origins.extend(found);
+                        expression = expression.or(made_by);
+                    }
+                    None => {}
+                }
+            }
+            out.columns.push(SelectColumn { name: column.name, origins, expression });
+        }
+        for star in stars {
+            match now.get(star.table) {
+                Some(&Now::Table(table)) => out.stars.push(Star { table, ..star }),
+                Some(Now::Made(made, to)) => {
+                    for column in &made.columns {
+                        let taken = star.except.contains(&column.name.to_lowercase())
+                            || out.column(&column.name).is_some();
+                        if !taken {
+                            let origins = moved(&column.origins, to);
+                            out.columns.push(SelectColumn { origins, ..column.clone() });
+                        }
+                    }
+                    for inner in &made.stars {
+                        let Some(&table) = to.get(inner.table) else { continue };
+                        let except = inner.except.union(&star.except).cloned().collect();
+                        out.stars.push(Star { table, side: star.side.or(inner.side), except });
+                    }
+                }
+                None => {}
+            }
+        }
+        out
+    }
+}
+
+/// What a table of a query is.
+enum Now {
+    Table(usize),
+    /// With the new index of each of its tables.
+    Made(Rc<Select>, Vec<usize>),
+}
+
+fn moved(origins: &BTreeSet<(usize, String)>, to: &[usize]) -> BTreeSet<(usize, String)> {
+    let new = |(table, name): &(usize, String)| Some((*to.get(*table)?, name.clone()));
+    origins.iter().filter_map(new).collect()
+}
+
+/// Origins of a column of a table that was made, and the expression that made it.
+fn of_made(made: &Select, to: &[usize], name: &str) -> (BTreeSet<(usize, String)>, Option<String>) {
+    if name == "*" {
+        let columns = made.columns.iter().flat_map(|column| moved(&column.origins, to));
+        let stars =
+            made.stars.iter().filter_map(|star| Some((*to.get(star.table)?, "*".to_owned())));
+        return (columns.chain(stars).collect(), None);
+    }
+    if let Some(column) = made.column(name) {
+        return (moved(&column.origins, to), column.expression.clone());
+    }
+    let open: Vec<usize> = made
+        .stars
+        .iter()
+        .filter(|star| !star.except.contains(&name.to_lowercase()))
+        .filter_map(|star| to.get(star.table).copied())
+        .collect();
+    match open.as_slice() {
+        [only] => (BTreeSet::from([(*only, name.to_owned())]), None),
+        // Of which of several it is cannot be said, unless they lie below each other.
+        _ if made.stars.iter().any(|star| star.side.is_some()) => Default::default(),
+        several => (several.iter().map(|&table| (table, name.to_owned())).collect(), None),
+    }
+}
+
+/// The result under the names that the table gives its columns.
+fn named(mut select: Select, columns: &[String]) -> Select {
+    if select.stars.is_empty() {
+        for (column, name) in select.columns.iter_mut().zip(columns) {
+            column.name.clone_from(name);
+        }
+    }
+    select
+}
+
+/// Rows put below those that are there: columns meet by name where the statement names them, as
+/// [`named`] did, by position otherwise.
+fn added(known: &Select, select: Select) -> Select {
+    let by_name = select.columns.iter().all(|column| known.column(&column.name).is_some());
+    let mut select = select;
+    if !by_name && select.stars.is_empty() && known.stars.is_empty() {
+        for (column, there) in select.columns.iter_mut().zip(&known.columns) {
+            column.name.clone_from(&there.name);
+        }
+    }
+    either(known, select)
+}
+
+/// Both, by name.
+fn either(known: &Select, select: Select) -> Select {
+    let mut both = known.clone();
+    let to: Vec<usize> = select
+        .tables
+        .into_iter()
+        .map(|table| match both.tables.iter().position(|there| *there == table) {
+            Some(at) => at,
+            None => {
+                both.tables.push(table);
+                both.tables.len() - 1
+            }
+        })
+        .collect();
+    for column in select.columns {
+        let origins = moved(&column.origins, &to);
+        let name = column.name.to_lowercase();
+        match both.columns.iter_mut().find(|there| there.name.to_lowercase() == name) {
+            Some(there) => {
+                there.origins.extend(origins);
+                there.expression = there.expression.take().or(column.expression);
+            }
+            None => both.columns.push(SelectColumn { origins, ..column }),
+        }
+    }
+    for star in select.stars {
+        if let Some(&table) = to.get(star.table) {
+            both.stars.push(Star { table, ..star });
+        }
+    }
+    both.unknown.extend(select.unknown);
+    both.fallback |= select.fallback;
+    both
+}
+
+fn key(table: &TableName) -> String {
+    table.table.to_lowercase()
+}
+
+/// Whether the name alone says so.
+pub(super) fn is_temporary(table: &TableName) -> bool {
+    table.table.starts_with('#') || table.table.starts_with('@')
+}
