@@ -52,8 +52,6 @@ ENTRYPOINT ["loader"]
 CMD ["run"]
 
 FROM base AS extractor
-# glibc keeps what threads have freed; these give it back (docs/operations.md, "Memory").
-ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 COPY --from=build /out/extractor /usr/local/bin/
 ENTRYPOINT ["extractor"]
 CMD ["run"]
