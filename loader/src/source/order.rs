@@ -81,23 +81,16 @@ pub fn rank(topic: Topic) -> u8 {
     }
 }
 
-/// The lowest rank that is still behind; `None` when there is nothing to catch up with.
-#[must_use]
-pub fn catching_up(candidates: &[Candidate], closed: Closed) -> Option<u8> {
-    candidates
-        .iter()
-        .filter(|candidate| candidate.behind && !candidate.stalled)
-        .filter(|candidate| !closed.contains(candidate.at.topic))
-        .map(|candidate| rank(candidate.at.topic))
-        .min()
-}
-
 /// Index of the partition to read next; `None` when there is nothing to read now.
 #[must_use]
 pub fn next(candidates: &[Candidate], closed: Closed) -> Option<usize> {
     let open = |candidate: &Candidate| !closed.contains(candidate.at.topic);
-    // Higher ranks, and what is new, wait for the lowest that is still behind.
-    let catching_up = catching_up(candidates, closed);
+    // The lowest rank that is still behind; higher ranks, and what is new, wait for it.
+    let catching_up = candidates
+        .iter()
+        .filter(|candidate| candidate.behind && !candidate.stalled && open(candidate))
+        .map(|candidate| rank(candidate.at.topic))
+        .min();
     let eligible = |candidate: &Candidate| match catching_up {
         Some(lowest) => candidate.behind && rank(candidate.at.topic) <= lowest,
         None => true,

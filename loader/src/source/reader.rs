@@ -58,8 +58,6 @@ struct Partition {
     /// less.
     end: Option<i64>,
     behind: bool,
-    /// Not fetched yet: it is not its turn. What is fetched lies unpacked in memory until it is read.
-    paused: bool,
     empty_since: Instant,
 }
 
@@ -156,11 +154,9 @@ impl Reader {
                 head: None,
                 end: ends.get(&at).into_iter().chain(self.until.get(&at)).copied().min(),
                 behind: true,
-                paused: false,
                 empty_since: Instant::now(),
             })
             .collect();
-        self.fetch_in_order(true);
         info!(partitions = self.partitions.len(), "partitions assigned");
         self.send(Event::Assigned(self.partitions.iter().map(|partition| partition.at).collect()))
     }
@@ -194,7 +190,6 @@ impl Reader {
         if self.control.is_stopping() {
             return Ok(0);
         }
-        self.fetch_in_order(false);
         for index in 0..self.partitions.len() {
             self.refill(index)?;
         }
@@ -227,55 +222,6 @@ impl Reader {
             self.refill(index)?;
         }
         Ok(BURST)
-    }
-
-    /// Lets the brokers send what may be read next, and nothing of topics that wait for others while
-    /// the loader catches up. `assigned`: partitions are new, and paused where it is not their turn.
-    fn fetch_in_order(&mut self, assigned: bool) {
-        if !assigned && self.partitions.iter().all(|partition| !partition.paused) {
-            return;
-        }
-        let candidates: Vec<_> = self.partitions.iter().map(Partition::candidate).collect();
-        let first = order::catching_up(&candidates, self.control.closed());
-        let waits = |partition: &Partition| {
-            first.is_some_and(|first| order::rank(partition.at.topic) > first)
-        };
-        // New ones are resumed, too: the group may have had them before, paused.
-        let fetch = |partition: &Partition| !waits(partition) && (assigned || partition.paused);
-        let wait = |partition: &Partition| waits(partition) && assigned;
-        let list = |wanted: &dyn Fn(&Partition) -> bool| {
-            let mut list = TopicPartitionList::new();
-            for Partition { at, .. } in self.partitions.iter().filter(|it| wanted(it)) {
-                list.add_partition(&self.names.name(at.topic), at.partition);
-            }
-            list
-        };
-        let (fetched, waiting) = (list(&fetch), list(&wait));
-        if waiting.count() > 0 {
-            match self.consumer.pause(&waiting) {
-                Ok(()) => {
-                    for partition in self.partitions.iter_mut().filter(|it| waits(it)) {
-                        partition.paused = true;
-                    }
-                }
-                // It only takes more memory.
-                Err(error) => debug!(%error, "could not pause partitions"),
-            }
-        }
-        if fetched.count() > 0 {
-            match self.consumer.resume(&fetched) {
-                Ok(()) => {
-                    for partition in self.partitions.iter_mut().filter(|it| it.paused && !waits(it))
-                    {
-                        partition.paused = false;
-                        // Its silence so far was ours.
-                        partition.empty_since = Instant::now();
-                    }
-                }
-                // Tried again at the next turn.
-                Err(error) => debug!(%error, "could not resume partitions"),
-            }
-        }
     }
 
     /// Takes a partition's next record out of its queue.
