@@ -65,12 +65,6 @@ impl Extractor {
             .arg("--config")
             .arg(self.folder.path().join("config.yaml"))
             .args(args)
-            // As in the image.
-            .envs([
-                ("MALLOC_ARENA_MAX", "2"),
-                ("MALLOC_MMAP_THRESHOLD_", "131072"),
-                ("MALLOC_TRIM_THRESHOLD_", "131072"),
-            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -25,7 +25,8 @@ pub(super) enum Statement {
     Other,
 }
 
-/// The statements of a text that makes or fills such tables; none of any other.
+/// The statements of a text that makes or fills such tables, or sets variables by queries; none of
+/// any other.
 pub(super) fn split(text: &str) -> Vec<Statement> {
     let words = words::read(text);
     let tells = |word: &Word<'_>| {
@@ -37,14 +38,14 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
     }
     let starts = starts(&words);
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
-    let statements: Vec<Statement> = starts
-        .iter()
-        .zip(ends)
-        .filter_map(|(&from, to)| words.get(from..to))
-        .map(|words| statement(text, words))
-        .collect();
+    let parts: Vec<&[Word<'_>]> =
+        starts.iter().zip(ends).filter_map(|(&from, to)| words.get(from..to)).collect();
+    let statements: Vec<Statement> = parts.iter().map(|words| statement(text, words)).collect();
     let makes = |it: &Statement| !matches!(it, Statement::Query(_) | Statement::Other);
-    if statements.iter().any(makes) { statements } else { Vec::new() }
+    let queries = |it: &Statement| matches!(it, Statement::Query(_));
+    // What only sets a variable is not the query whose rows come.
+    let sets = parts.iter().any(|words| assigns(words)) && statements.iter().any(queries);
+    if sets || statements.iter().any(makes) { statements } else { Vec::new() }
 }
 
 /// Indices of the words with which statements start. None needs a semicolon before it.
@@ -62,10 +63,14 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
     let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
     let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
     let variable = |at: usize| words.get(at).is_some_and(|word| word.text.starts_with('@'));
+    let is_after_as = |at: usize| at.checked_sub(1).is_some_and(|before| is(before, "as"));
+    let is_target = |at: usize| words.get(at).is_some_and(Word::is_name);
     let mut starts = vec![0];
     let mut depth = 0_usize;
-    // Whether the query of the statement at hand is still to come.
+    // Whether the query of the statement at hand is still to come; of SQL Server's tables only
+    // behind `AS`, as nothing ends a statement before the next.
     let mut awaits = any(0, &["with", "insert", "create"]);
+    let mut behind_as = is(0, "create") && creates_hash(words, 0);
     for at in 0..words.len() {
         if is(at, "(") {
             depth += 1;
@@ -83,17 +88,28 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
                 false
             }
             () if any(at, &["select", "sel"]) => {
-                let own = std::mem::take(&mut awaits) || continued;
+                let awaited = std::mem::take(&mut awaits) && (!behind_as || is_after_as(at));
+                !(awaited || continued)
+            }
+            () if is(at, "values") => {
+                awaits = false;
+                false
+            }
+            () if is(at, "insert") && target(words, at).is_some() => {
+                let own = awaits && !behind_as && !any(at.wrapping_sub(1), &["select"]);
+                awaits = true;
+                behind_as = false;
                 !own
             }
-            () if is(at, "insert") && is(at + 1, "into") => {
-                let own = awaits && !any(at.wrapping_sub(1), &["select"]);
-                awaits = true;
-                !own
+            // `INSERT INTO #t EXEC procedure`
+            () if any(at, &["exec", "execute"]) && awaits && !behind_as => {
+                awaits = false;
+                false
             }
             () if is(at, "with") && is(at + 2, "as") && is(at + 3, "(") => {
-                let own = awaits;
+                let own = awaits && (!behind_as || is_after_as(at));
                 awaits = true;
+                behind_as = false;
                 !own
             }
             () if is(at, "create")
@@ -113,10 +129,15 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
                 ) =>
             {
                 awaits = true;
+                behind_as = creates_hash(words, at);
                 true
             }
             () => {
-                let other = (any(at, &["drop", "truncate"]) && is(at + 1, "table"))
+                const INDEX: [&str; 4] = ["index", "unique", "clustered", "nonclustered"];
+                let clause = any(at.wrapping_sub(1), &["for", "on", "then", "key"]);
+                let other = (is(at, "create") && any(at + 1, &INDEX))
+                    || (any(at, &["update", "delete"]) && !clause && at > 0 && is_target(at + 1))
+                    || (any(at, &["drop", "truncate"]) && is(at + 1, "table"))
                     || (is(at, "declare") && variable(at + 1))
                     || (is(at, "set") && (variable(at + 1) || any(at + 1, &SETTINGS)))
                     || (is(at, "if")
@@ -136,6 +157,38 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
     starts
 }
 
+/// Whether a `CREATE … TABLE` at an index makes a table of SQL Server's.
+fn creates_hash(words: &[Word<'_>], at: usize) -> bool {
+    words.get(at..at + 2).is_some_and(|two| matches!(two, [_, table] if table.is("table")))
+        && words.get(at + 2).is_some_and(|name| name.text.starts_with('#'))
+}
+
+/// Index of the name of the table that an `INSERT` at an index fills; `INTO` may be left out before
+/// a temporary one.
+fn target(words: &[Word<'_>], at: usize) -> Option<usize> {
+    if words.get(at + 1)?.is("into") {
+        return Some(at + 2);
+    }
+    let name = words.get(at + 1).filter(|word| word.is_name())?;
+    (name.text.starts_with('#') || name.text.starts_with('@')).then_some(at + 1)
+}
+
+/// Whether a query only sets variables: `SELECT @n = COUNT(*) FROM t`.
+fn assigns(words: &[Word<'_>]) -> bool {
+    let variable = words.get(1).is_some_and(|word| word.text.starts_with('@'));
+    let sign = words.get(2).is_some_and(|word| ["=", "+", "-"].iter().any(|sign| word.is(sign)));
+    variable && sign && words.iter().take(4).skip(2).any(|word| word.is("="))
+}
+
+/// Whether one of two ways is taken within a batch: `IF … BEGIN … END ELSE BEGIN … END`.
+pub(super) fn has_branches(text: &str) -> bool {
+    const FIRST: [&str; 4] = ["begin", "select", "insert", "if"];
+    words::read(text).windows(2).any(|pair| match pair {
+        [first, second] => first.is("else") && FIRST.iter().any(|each| second.is(each)),
+        _ => false,
+    })
+}
+
 fn statement(text: &str, words: &[Word<'_>]) -> Statement {
     let words = match words.iter().position(|word| !word.is(";")) {
         Some(first) => words.get(first..).unwrap_or_default(),
@@ -143,9 +196,11 @@ fn statement(text: &str, words: &[Word<'_>]) -> Statement {
     };
     let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
     let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
-    let made = if any(0, &["select", "sel", "with"]) {
+    let made = if is(0, "select") && assigns(words) {
+        None
+    } else if any(0, &["select", "sel", "with"]) {
         query(text, words)
-    } else if is(0, "insert") && is(1, "into") {
+    } else if is(0, "insert") && target(words, 0).is_some() {
         insert(text, words, 0)
     } else if any(0, &["create", "declare"]) {
         create(text, words)
@@ -203,7 +258,7 @@ fn query(text: &str, words: &[Word<'_>]) -> Option<Statement> {
 /// `INSERT INTO t (a, b) SELECT …`, whose common table expressions may stand before it.
 fn insert(text: &str, words: &[Word<'_>], at: usize) -> Option<Statement> {
     let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
-    let (name, mut next) = name(words, at + 2)?;
+    let (name, mut next) = name(words, target(words, at)?)?;
     let mut columns = Vec::new();
     if is(next, "(") && !is(next + 1, "select") {
         let end = close(words, next)?;
@@ -211,7 +266,7 @@ fn insert(text: &str, words: &[Word<'_>], at: usize) -> Option<Statement> {
         next = end + 1;
     }
     let query = words.get(next)?;
-    if !["select", "sel", "with", "("].iter().any(|each| query.is(each)) {
+    if !["select", "sel", "with", "(", "exec", "execute"].iter().any(|each| query.is(each)) {
         return None;
     }
     let first = words.first()?.start;
@@ -241,10 +296,11 @@ fn create(text: &str, words: &[Word<'_>]) -> Option<Statement> {
         columns = definitions(words.get(at + 1..end)?);
         at = end + 1;
     }
-    // Options may stand before the query, `ON COMMIT PRESERVE ROWS` among them.
+    // Options may stand before the query, `ON COMMIT PRESERVE ROWS` among them; MySQL needs no `AS`.
     let query = words.iter().enumerate().skip(at).find(|(index, word)| {
         (word.is("select") || word.is("sel") || word.is("with"))
-            && index.checked_sub(1).is_some_and(|before| is(before, "as") || is(before, "("))
+            && (*index == at
+                || index.checked_sub(1).is_some_and(|before| is(before, "as") || is(before, "(")))
     });
     let Some((index, query)) = query else {
         return Some(Statement::Declare { name, columns });

@@ -3,10 +3,11 @@
 use super::words::Word;
 
 /// What stands for the words from an index on: the index of the last and the common spelling.
-pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+/// `is_alias`: the statement has a table of the name `final`.
+pub(super) fn spelling(words: &[Word<'_>], at: usize, is_alias: bool) -> Option<(usize, String)> {
     let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
     let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
-    if is(at, "final") {
+    if is(at, "final") && !is_alias {
         let table = at.checked_sub(1).and_then(|before| words.get(before))?;
         let ends = words.get(at + 1).is_none()
             || any(at + 1, &["where", "prewhere", "group", "order", "limit", "sample", "settings"])
@@ -19,6 +20,14 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)>
         return Some((at, "array join".to_owned()));
     }
     None
+}
+
+/// Whether columns are qualified by the name `final`, which then is an alias.
+pub(super) fn names_final(words: &[Word<'_>]) -> bool {
+    words.windows(2).any(|pair| match pair {
+        [name, dot] => name.is("final") && dot.is("."),
+        _ => false,
+    })
 }
 
 /// Words that are looked through for the start of a clause at most.

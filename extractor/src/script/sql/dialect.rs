@@ -19,9 +19,8 @@ const LONG: usize = 64 * 1024;
 /// Dialect of a connection, from its connection string or connector: `mssql`, `oracle` …
 pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
     const MARKS: [(&str, &str); 41] = [
+        // `qvsapsql…` would be taken for `psql`.
         ("qvsap", super::OPEN_SQL),
-        ("salesforce", super::SOQL),
-        ("soql", super::SOQL),
         ("sqloledb", "mssql"),
         ("msoledbsql", "mssql"),
         ("sqlncli", "mssql"),
@@ -60,6 +59,9 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
         ("athena", "athena"),
         ("presto", "presto"),
         ("trino", "presto"),
+        // Behind the drivers: a database may be named after them.
+        ("salesforce", super::SOQL),
+        ("soql", super::SOQL),
     ];
     let text = connection.to_ascii_lowercase();
     MARKS.iter().find(|(mark, _)| text.contains(mark)).map(|&(_, dialect)| dialect)

@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Rea
     let list = List::read(words).unwrap_or_else(|| List::of_expressions(words));
     let is_sap = dialect == Some(NAME);
     let may_be = is_sap || dialect.is_none();
-    let sure = is_sap || list.missing.len() >= 2 || (may_be && list.is_told);
+    let sure = is_sap || (may_be && (list.missing.len() >= 2 || list.is_told));
     if !sure && !(may_be && (has_clause(words) || has_tilde(words))) {
         return match &list.pair {
             Some((first, second)) if may_be => {
@@ -68,7 +68,16 @@ impl List {
 
     fn read(words: &[Word<'_>]) -> Option<Self> {
         // They do not stand between columns without a comma.
-        const OTHERS: [&str; 15] = [
+        const OTHERS: [&str; 24] = [
+            "glob",
+            "match",
+            "regexp",
+            "high_priority",
+            "sql_calc_found_rows",
+            "sql_no_cache",
+            "distinctrow",
+            "connect_by_root",
+            "prior",
             "current",
             "unique",
             "into",
@@ -189,7 +198,10 @@ fn has_clause(words: &[Word<'_>]) -> bool {
             && name_end(words, at + 1).is_some_and(|end| end > at + 1)
     };
     let own = |at: usize| clause(words, at).is_some() && !(is(at, "into") && is(at + 1, "table"));
-    (is(1, "single") && is_single(words, 1))
+    // `SELECT single, id` and `SELECT single name, id` are columns of that name.
+    let list = words.iter().take_while(|word| !word.is("from"));
+    let has_comma = list.into_iter().any(|word| word.is(","));
+    (is(1, "single") && is_single(words, 1) && !has_comma)
         || (1..words.len()).any(|at| own(at) || is_namespace(at))
 }
 

@@ -11,12 +11,13 @@ use crate::script::lex::part;
 /// The text with common spellings; `None` when it has no other.
 pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Option<String> {
     let teradata = dialect == Some("teradata") || teradata::speaks(words);
+    let named_final = clickhouse::names_final(words);
     let any = |at: usize| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
         let it = it.or_else(|| informix::spelling(words, at));
-        let it = it.or_else(|| clickhouse::spelling(words, at));
+        let it = it.or_else(|| clickhouse::spelling(words, at, named_final));
         it.or_else(|| teradata::spelling(words, at, teradata))
     };
     replace(text, words, |at| {

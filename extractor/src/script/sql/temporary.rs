@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::batch::{self, Statement};
-use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, read};
+use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, Unknown, read};
 
 /// Tables of connections that are kept at most, and external tables that one may be made of.
 const MAX_TABLES: usize = 2000;
 const MAX_MADE_OF: usize = 200;
+/// Columns of one that are kept at most.
+const MAX_COLUMNS: usize = 1000;
 
 /// What each is made of, by connection and lower-case name.
 #[derive(Debug, Default)]
@@ -75,6 +77,7 @@ impl Catalogue for Session<'_> {
 impl Session<'_> {
     /// The rows that come back are those of the first query that puts them nowhere.
     fn batch(&mut self, statements: Vec<Statement>, text: &str) -> Sql {
+        self.branch |= batch::has_branches(text);
         let mut result = None;
         // What the last statement put somewhere, and what those before it read.
         let mut made: Option<Select> = None;
@@ -82,7 +85,11 @@ impl Session<'_> {
         for statement in statements {
             match statement {
                 Statement::Into { name, columns, query, adds } => {
-                    let Sql::Select(select) = self.query(&query) else { continue };
+                    let select = match self.query(&query) {
+                        Sql::Select(select) => select,
+                        Sql::Procedure(reason) => of_procedure(&query, reason),
+                        Sql::Rest { .. } | Sql::Made(_) => continue,
+                    };
                     let before = made.replace(select.clone()).unwrap_or_default();
                     others.tables.extend(before.tables);
                     others.unknown.extend(before.unknown);
@@ -133,15 +140,17 @@ impl Session<'_> {
 
     fn make(&mut self, name: &TableName, select: Select, adds: bool) {
         let key = key(name);
-        let made = match self.made.get(&key) {
+        // Taken out so that it is not copied for every statement that adds to it.
+        let known = self.made.remove(&key).map(Rc::unwrap_or_clone);
+        let made = match known {
             Some(known) if adds => added(known, select),
             Some(known) if self.branch => either(known, select),
             // A table that the script did not make keeps what others put into it.
             None if adds && !is_temporary(name) => return,
             _ => select,
         };
-        if self.made.len() < MAX_TABLES && made.tables.len() <= MAX_MADE_OF {
-            self.made.insert(key, Rc::new(made));
+        if self.made.len() < MAX_TABLES {
+            self.made.insert(key, Rc::new(bounded(made)));
         }
     }
 
@@ -210,10 +219,11 @@ impl Session<'_> {
             match now.get(star.table) {
                 Some(&Now::Table(table)) => out.stars.push(Star { table, ..star }),
                 Some(Now::Made(made, to)) => {
+                    let there: BTreeSet<String> =
+                        out.columns.iter().map(|column| column.name.to_lowercase()).collect();
                     for column in &made.columns {
-                        let taken = star.except.contains(&column.name.to_lowercase())
-                            || out.column(&column.name).is_some();
-                        if !taken {
+                        let name = column.name.to_lowercase();
+                        if !star.except.contains(&name) && !there.contains(&name) {
                             let origins = moved(&column.origins, to);
                             out.columns.push(SelectColumn { origins, ..column.clone() });
                         }
@@ -280,7 +290,7 @@ fn named(mut select: Select, columns: &[String]) -> Select {
 
 /// Rows put below those that are there: columns meet by name where the statement names them, as
 /// [`named`] did, by position otherwise.
-fn added(known: &Select, select: Select) -> Select {
+fn added(known: Select, select: Select) -> Select {
     let by_name = select.columns.iter().all(|column| known.column(&column.name).is_some());
     let mut select = select;
     if !by_name && select.stars.is_empty() && known.stars.is_empty() {
@@ -291,9 +301,38 @@ fn added(known: &Select, select: Select) -> Select {
     either(known, select)
 }
 
+/// What is kept of a table that is made of more than can be followed; it says so.
+fn bounded(mut made: Select) -> Select {
+    if made.tables.len() <= MAX_MADE_OF && made.columns.len() <= MAX_COLUMNS {
+        return made;
+    }
+    made.tables.truncate(MAX_MADE_OF);
+    made.columns.truncate(MAX_COLUMNS);
+    for column in &mut made.columns {
+        column.origins.retain(|(table, _)| *table < MAX_MADE_OF);
+    }
+    made.stars.retain(|star| star.table < MAX_MADE_OF);
+    let note = format!(
+        "a temporary table is made of more than {MAX_MADE_OF} tables or {MAX_COLUMNS} columns: \
+         the others are not followed"
+    );
+    if !made.notes.contains(&note) {
+        made.notes.push(note);
+    }
+    made
+}
+
+/// Rows of a procedure: what they are made of is not known.
+fn of_procedure(call: &str, reason: String) -> Select {
+    let verb = |word: &&str| ["exec", "execute"].iter().any(|it| word.eq_ignore_ascii_case(it));
+    let mut words = call.split_whitespace().skip_while(|word| !verb(word));
+    let name = words.nth(1).unwrap_or("procedure").to_owned();
+    Select { unknown: BTreeSet::from([Unknown { name, reason }]), ..Select::default() }
+}
+
 /// Both, by name.
-fn either(known: &Select, select: Select) -> Select {
-    let mut both = known.clone();
+fn either(known: Select, select: Select) -> Select {
+    let mut both = known;
     let to: Vec<usize> = select
         .tables
         .into_iter()
@@ -307,8 +346,8 @@ fn either(known: &Select, select: Select) -> Select {
         .collect();
     for column in select.columns {
         let origins = moved(&column.origins, &to);
-        let name = column.name.to_lowercase();
-        match both.columns.iter_mut().find(|there| there.name.to_lowercase() == name) {
+        let same = |there: &&mut SelectColumn| there.name.eq_ignore_ascii_case(&column.name);
+        match both.columns.iter_mut().find(same) {
             Some(there) => {
                 there.origins.extend(origins);
                 there.expression = there.expression.take().or(column.expression);
@@ -318,7 +357,10 @@ fn either(known: &Select, select: Select) -> Select {
     }
     for star in select.stars {
         if let Some(&table) = to.get(star.table) {
-            both.stars.push(Star { table, ..star });
+            let star = Star { table, ..star };
+            if !both.stars.contains(&star) {
+                both.stars.push(star);
+            }
         }
     }
     both.unknown.extend(select.unknown);
