@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashMap;
+
 use super::expression::is_pseudo;
 use super::functions::{is_made_of_arguments, is_unit, takes_unit};
 use super::words::{Word, WordKind};
@@ -15,6 +17,7 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
     // the tables of the query around it.
     let mut queries = vec![(true, false)];
     let mut aliases: Vec<(String, usize)> = Vec::new();
+    let mut known = HashMap::default();
     let before = |index: usize| index.checked_sub(1).and_then(|before| words.get(before));
     let is_query = |queries: &[(bool, bool)]| queries.last().is_some_and(|(query, _)| *query);
     let mut in_from = false;
@@ -34,12 +37,12 @@ pub(super) fn read(words: &[Word<'_>]) -> Select {
             }
         } else if is_clause_from(words, index) && is_query(&queries) {
             in_from = true;
-            next = table(words, index + 1, &ctes, &mut select, &mut aliases);
+            next = table(words, index + 1, &ctes, &mut select, &mut known, &mut aliases);
         } else if (word.is("join") && !before(index).is_some_and(|it| it.is("array")))
             || word.is("apply")
             || (word.is(",") && in_from && is_query(&queries))
         {
-            next = table(words, index + 1, &ctes, &mut select, &mut aliases);
+            next = table(words, index + 1, &ctes, &mut select, &mut known, &mut aliases);
         } else if CLAUSES.iter().any(|clause| word.is(clause)) {
             in_from = false;
         }
@@ -117,6 +120,7 @@ fn table(
     mut at: usize,
     ctes: &BTreeSet<String>,
     select: &mut Select,
+    known: &mut HashMap<TableName, usize>,
     aliases: &mut Vec<(String, usize)>,
 ) -> usize {
     let skip = ["only", "lateral", "outer", "table"];
@@ -165,13 +169,10 @@ fn table(
         if select.first.is_none() {
             select.first = Some(name.table.clone());
         }
-        index = Some(match select.tables.iter().position(|known| *known == name) {
-            Some(index) => index,
-            None => {
-                select.tables.push(name);
-                select.tables.len() - 1
-            }
-        });
+        index = Some(*known.entry(name).or_insert_with_key(|name| {
+            select.tables.push(name.clone());
+            select.tables.len() - 1
+        }));
     }
     let mut alias_at = at + usize::from(words.get(at).is_some_and(|word| word.is("as")));
     let alias = words

@@ -25,6 +25,7 @@ pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Cata
         catalogue,
         dialect,
         tables: Vec::new(),
+        known: HashMap::default(),
         unknown: BTreeSet::new(),
         hierarchical: false,
         earlier: Vec::new(),
@@ -50,6 +51,8 @@ pub(super) struct Resolver<'a> {
     /// The connection's, if it tells.
     pub(super) dialect: Option<&'a str>,
     pub(super) tables: Vec<TableName>,
+    /// Where each stands in `tables`.
+    known: HashMap<TableName, usize>,
     pub(super) unknown: BTreeSet<Unknown>,
     /// Whether the query at hand has a `CONNECT BY`.
     pub(super) hierarchical: bool,
@@ -309,13 +312,10 @@ impl Resolver<'_> {
         if name.table.eq_ignore_ascii_case("dual") && name.database.is_none() {
             return None; // Oracle's table of one row.
         }
-        Some(match self.tables.iter().position(|known| *known == name) {
-            Some(index) => index,
-            None => {
-                self.tables.push(name);
-                self.tables.len() - 1
-            }
-        })
+        Some(*self.known.entry(name).or_insert_with_key(|name| {
+            self.tables.push(name.clone());
+            self.tables.len() - 1
+        }))
     }
 
     pub(super) fn note(&mut self, note: String) {
