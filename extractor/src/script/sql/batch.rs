@@ -25,16 +25,24 @@ pub(super) enum Statement {
     Other,
 }
 
+/// Several statements.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) statements: Vec<Statement>,
+    /// Whether one of two ways is taken within it.
+    pub(super) has_branches: bool,
+}
+
 /// The statements of a text that makes or fills such tables, or sets variables by queries; none of
 /// any other.
-pub(super) fn split(text: &str) -> Vec<Statement> {
+pub(super) fn split(text: &str) -> Batch {
     let words = words::read(text);
     let tells = |word: &Word<'_>| {
         word.is_name() && (word.text.starts_with('#') || word.text.starts_with('@'))
             || ["temp", "temporary", "volatile", "into"].iter().any(|each| word.is(each))
     };
     if !words.iter().any(tells) {
-        return Vec::new();
+        return Batch::default();
     }
     let starts = starts(&words);
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
@@ -45,7 +53,10 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
     let queries = |it: &Statement| matches!(it, Statement::Query(_));
     // What only sets a variable is not the query whose rows come.
     let sets = parts.iter().any(|words| assigns(words)) && statements.iter().any(queries);
-    if sets || statements.iter().any(makes) { statements } else { Vec::new() }
+    if !sets && !statements.iter().any(makes) {
+        return Batch::default();
+    }
+    Batch { statements, has_branches: has_branches(&words) }
 }
 
 /// Indices of the words with which statements start. None needs a semicolon before it.
@@ -134,7 +145,9 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
             }
             () => {
                 const INDEX: [&str; 4] = ["index", "unique", "clustered", "nonclustered"];
-                let clause = any(at.wrapping_sub(1), &["for", "on", "then", "key"]);
+                let clause = any(at.wrapping_sub(1), &["for", "on", "then", "key"])
+                    // A column of that name.
+                    || any(at.wrapping_sub(1), &["select", ",", "."]);
                 let other = (is(at, "create") && any(at + 1, &INDEX))
                     || (any(at, &["update", "delete"]) && !clause && at > 0 && is_target(at + 1))
                     || (any(at, &["drop", "truncate"]) && is(at + 1, "table"))
@@ -159,7 +172,7 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
 
 /// Whether a `CREATE … TABLE` at an index makes a table of SQL Server's.
 fn creates_hash(words: &[Word<'_>], at: usize) -> bool {
-    words.get(at..at + 2).is_some_and(|two| matches!(two, [_, table] if table.is("table")))
+    words.get(at + 1).is_some_and(|word| word.is("table"))
         && words.get(at + 2).is_some_and(|name| name.text.starts_with('#'))
 }
 
@@ -175,15 +188,23 @@ fn target(words: &[Word<'_>], at: usize) -> Option<usize> {
 
 /// Whether a query only sets variables: `SELECT @n = COUNT(*) FROM t`.
 fn assigns(words: &[Word<'_>]) -> bool {
-    let variable = words.get(1).is_some_and(|word| word.text.starts_with('@'));
-    let sign = words.get(2).is_some_and(|word| ["=", "+", "-"].iter().any(|sign| word.is(sign)));
-    variable && sign && words.iter().take(4).skip(2).any(|word| word.is("="))
+    // `TOP (1)` may stand before it.
+    const FIRST: usize = 8;
+    let first = words.iter().take(FIRST).take_while(|word| !word.is(",") && !word.is("from"));
+    let variable = first.into_iter().position(|word| word.text.starts_with('@'));
+    let after = variable.and_then(|at| words.get(at + 1..)).unwrap_or_default();
+    match after {
+        [first, ..] if first.is("=") => true,
+        // `@n += 1`
+        [sign, second, ..] => second.is("=") && ["+", "-", "*"].iter().any(|it| sign.is(it)),
+        _ => false,
+    }
 }
 
 /// Whether one of two ways is taken within a batch: `IF … BEGIN … END ELSE BEGIN … END`.
-pub(super) fn has_branches(text: &str) -> bool {
+fn has_branches(words: &[Word<'_>]) -> bool {
     const FIRST: [&str; 4] = ["begin", "select", "insert", "if"];
-    words::read(text).windows(2).any(|pair| match pair {
+    words.windows(2).any(|pair| match pair {
         [first, second] => first.is("else") && FIRST.iter().any(|each| second.is(each)),
         _ => false,
     })
@@ -215,8 +236,7 @@ fn statement(text: &str, words: &[Word<'_>]) -> Statement {
 
 /// `SELECT … INTO #t FROM …`, `SELECT … FROM … INTO TEMP t`, or a query that puts its rows nowhere.
 fn query(text: &str, words: &[Word<'_>]) -> Option<Statement> {
-    let whole =
-        || part(text, words.first().map_or(0, |it| it.start), words.last().map_or(0, |it| it.end));
+    let whole = part(text, words.first()?.start, words.last()?.end);
     let mut depth = 0_usize;
     for (at, word) in words.iter().enumerate() {
         if word.is("(") {
@@ -252,7 +272,7 @@ fn query(text: &str, words: &[Word<'_>]) -> Option<Statement> {
             return Some(Statement::Into { name, columns: Vec::new(), query, adds: false });
         }
     }
-    Some(Statement::Query(whole().to_owned()))
+    Some(Statement::Query(whole.to_owned()))
 }
 
 /// `INSERT INTO t (a, b) SELECT …`, whose common table expressions may stand before it.

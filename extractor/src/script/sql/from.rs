@@ -205,7 +205,7 @@ impl Resolver<'_> {
                 let names = function_columns("", alias.as_ref());
                 let site = Site { ctes, outer, relations: relations.as_slice() };
                 let mut made = self.made(array_exprs.iter().collect(), &names, &site);
-                if alias.as_ref().is_none_or(|alias| alias.columns.is_empty()) {
+                if alias.is_none() {
                     Rc::make_mut(&mut made).has_fields = true;
                 }
                 if *with_offset {

@@ -47,7 +47,7 @@ impl Resolver<'_> {
             alias => function_columns(&last, alias),
         };
         let mut made = self.made(arguments, &columns, site);
-        if last == "unnest" && alias.is_none_or(|alias| alias.columns.is_empty()) {
+        if last == "unnest" && alias.is_none() {
             Rc::make_mut(&mut made).has_fields = true;
         }
         made

@@ -13,7 +13,8 @@ pub(super) struct Output {
     pub(super) stars: Vec<Star>,
     /// Origins of any other column, for what a table function makes of its arguments.
     pub(super) any: BTreeSet<(usize, String)>,
-    /// Whether it has columns of any names: fields of the elements of a list.
+    /// Whether it has columns of any names: fields of the elements of a list that has no name itself.
+    /// With one they may be values: `SELECT SUM(u * rate) FROM UNNEST(a) AS u`.
     pub(super) has_fields: bool,
 }
 

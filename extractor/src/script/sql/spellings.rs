@@ -32,11 +32,12 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
 /// Words that some spelling starts with, in order.
 #[rustfmt::skip]
 const STARTS: [&str; 48] = [
-    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "final", "first",
-    "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier", "keep",
-    "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute", "minutes",
-    "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote", "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions",
-    "year", "years",
+    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "final",
+    "first", "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier",
+    "keep", "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute",
+    "minutes", "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote",
+    "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions", "year",
+    "years",
 ];
 
 /// Whether a spelling may start at an index: hardly any word of a statement does, and each is asked.

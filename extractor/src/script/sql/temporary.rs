@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::batch::{self, Statement};
+use super::batch::{self, Batch, Statement};
 use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, Unknown, read};
 
 /// Tables of connections that are kept at most, and external tables that one may be made of.
@@ -30,11 +30,12 @@ impl Temporaries {
         connection: &Rc<str>,
         branch: bool,
     ) -> Sql {
-        let statements = batch::split(text);
+        let Batch { statements, has_branches } = batch::split(text);
         let made = self.made.remove(connection).unwrap_or_default();
         if statements.is_empty() && made.is_empty() {
             return read(text, dialect, catalogue);
         }
+        let branch = branch || has_branches;
         let mut session = Session { made, dialect, catalogue, branch };
         let sql = match statements.is_empty() {
             true => session.query(text),
@@ -77,7 +78,6 @@ impl Catalogue for Session<'_> {
 impl Session<'_> {
     /// The rows that come back are those of the first query that puts them nowhere.
     fn batch(&mut self, statements: Vec<Statement>, text: &str) -> Sql {
-        self.branch |= batch::has_branches(text);
         let mut result = None;
         // What the last statement put somewhere, and what those before it read.
         let mut made: Option<Select> = None;
