@@ -1,7 +1,7 @@
 //! What the commands do: configuration → site and Kafka → run → exit code.
 
 use std::{
-    io::Write as _,
+    io::{BufWriter, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -250,8 +250,14 @@ async fn plan(global: &Global, args: &PlanArgs) -> u8 {
 fn lineage(args: &LineageArgs) -> u8 {
     match lineage::run(args) {
         Ok(analysis) => {
-            // Whoever reads may have seen enough (`| head`).
-            writeln!(std::io::stdout(), "{}", analysis.text.trim_end()).ok();
+            let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+            match analysis.write(&mut out).and_then(|()| out.flush()) {
+                // Whoever reads may have seen enough (`| head`).
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    return failed(exit::UNREACHABLE, &lineage::Error::Output(error));
+                }
+                _ => {}
+            }
             for line in analysis.notices.iter().chain(&analysis.problems) {
                 complain(line);
             }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Write},
     mem::ManuallyDrop,
     path::{Path, PathBuf},
 };
@@ -65,6 +66,9 @@ pub enum Error {
         /// Path of the script.
         script: PathBuf,
     },
+    /// Standard output, the disk behind it perhaps.
+    #[error("failed to write the lineage to standard output; what is there is not all of it")]
+    Output(#[from] io::Error),
     /// Nothing to analyse.
     #[error("no load scripts (*.qvs) in {0}")]
     Nothing(String),
@@ -72,8 +76,10 @@ pub enum Error {
 
 /// What was found, and whether every statement was understood.
 pub struct Analysis {
-    /// In the format that was asked for.
-    pub text: String,
+    /// Never dropped: the process ends with the command, and to free the report of a long script
+    /// takes as long as to write it.
+    report: ManuallyDrop<Report>,
+    format: LineageFormat,
     /// Problems with their places, a line each.
     pub problems: Vec<String>,
     /// What was assumed, a line each.
@@ -125,19 +131,27 @@ pub fn run(args: &LineageArgs) -> Result<Analysis, Error> {
         })
         .collect();
     let folders: Vec<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
-    // Never dropped: the process ends with the command, and to free the report of a long script
-    // takes as long as to write it.
     let report =
         ManuallyDrop::new(analyse(&scripts, &connections, &|path| include(&folders, path)));
-    Ok(Analysis { problems: problems(&report), text: render(&report, args.format), notices })
+    Ok(Analysis { problems: problems(&report), notices, report, format: args.format })
 }
 
-fn render(report: &Report, format: LineageFormat) -> String {
-    match format {
-        LineageFormat::Json => report.to_json_text(),
-        LineageFormat::Mermaid => report.to_mermaid(),
-        LineageFormat::Text => report.to_text(),
-        LineageFormat::Html => Graph::of_scripts(report, "Lineage of load scripts").to_html(),
+impl Analysis {
+    /// Writes the lineage in the format that was asked for.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let report = &self.report;
+        match self.format {
+            LineageFormat::Json => report.write_json(out),
+            LineageFormat::Text => report.write_text(out),
+            LineageFormat::Mermaid => writeln!(out, "{}", report.to_mermaid().trim_end()),
+            LineageFormat::Html => {
+                let graph = Graph::of_scripts(report, "Lineage of load scripts");
+                writeln!(out, "{}", graph.to_html().trim_end())
+            }
+        }
     }
 }
 
@@ -264,6 +278,12 @@ mod tests {
         })
     }
 
+    fn text(analysis: &Analysis) -> String {
+        let mut out = Vec::new();
+        analysis.write(&mut out).expect("a text");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
     #[test]
     fn logs_find_their_scripts() {
         let files: [(&str, &[u8]); 5] = [
@@ -276,7 +296,7 @@ mod tests {
         let check = |scripts: &[&str], logs: &[&str], expected: Result<[bool; 2], &str>| {
             let found = analyse(&files, scripts, logs);
             let found = match &found {
-                Ok(it) => Ok(["D/x.csv", "D/b_7.csv"].map(|path| it.text.contains(path))),
+                Ok(it) => Ok(["D/x.csv", "D/b_7.csv"].map(|path| text(it).contains(path))),
                 Err(Error::Pairs { log, .. }) => Err(("pairs", log)),
                 Err(Error::Log { log, .. }) => Err(("log", log)),
                 Err(error) => panic!("{error}"),
@@ -300,7 +320,8 @@ mod tests {
     fn bytes_that_are_no_utf_8_are_said() {
         let script = b"T: LOAD Gr\xf6\xdfe FROM [lib://D/a.csv] (txt);";
         let found = analyse(&[("a.qvs", script)], &["a.qvs"], &[]).expect("an analysis");
-        assert!(found.text.contains("Größe <- lib://D/a.csv . Größe"), "{}", found.text);
+        let written = text(&found);
+        assert!(written.contains("Größe <- lib://D/a.csv . Größe"), "{written}");
         assert!(matches!(found.notices.as_slice(), [one] if one.contains("Windows-1252")));
         assert_eq!(found.problems, [""; 0]);
     }

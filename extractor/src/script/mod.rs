@@ -38,7 +38,7 @@ pub use paths::{Connections, DataConnection, Normalised};
 pub(crate) use paths::{format_of, glob};
 pub(crate) use reads::fields_read;
 pub use report::{
-    Chain, ChainTable, Context, Edge, End, Report, Script, analyse, analyse_one, analyse_one_with,
+    ChainTable, Context, Edge, Ends, Report, Script, analyse, analyse_one, analyse_one_with,
     analyse_with,
 };
 

@@ -3,6 +3,8 @@
 use extractor::script::{Connections, Report, Script, Source, analyse};
 use serde_json::json;
 
+use crate::render::text;
+
 fn report(scripts: &[(&str, &str)]) -> Report {
     let scripts: Vec<Script<'_>> =
         scripts.iter().map(|&(name, text)| Script { name, text, ..Script::default() }).collect();
@@ -77,7 +79,7 @@ fn json_has_the_documented_shape() {
 
 #[test]
 fn text_says_what_a_reader_asks() {
-    let found = report(&[("app", APP)]).to_text();
+    let found = text(&report(&[("app", APP)]));
     let expected = "app app\n  \
         table *\n    \
         from app lib://Apps/base.qvf\n    \
@@ -199,7 +201,7 @@ fn a_field_that_several_loads_make_shows_each_way() {
     let script = "T: LOAD a FROM [lib://Q/x.qvd] (qvd);\n\
         CONCATENATE (T) LOAD Upper(b) as a FROM [lib://Q/y.qvd] (qvd);\n\
         CONCATENATE (T) LOAD 'k' as a AUTOGENERATE 1;\n";
-    let text = report(&[("app", script)]).to_text();
+    let text = text(&report(&[("app", script)]));
     let line = "a <- lib://Q/x.qvd . a, lib://Q/y.qvd . b  = as it is | Upper(b) | 'k'\n";
     assert!(text.contains(line), "{text}");
 }
@@ -228,7 +230,7 @@ fn secrets_are_nowhere() {
         U: LOAD b, 'Password=s3cretA;' & b FROM [https://u:s3cret9@h/y.csv?token=s3cret0] (txt);\n";
     let report = report(&[("app", script)]);
     let json = report.to_json().to_string();
-    let all = format!("{report:?}{json}{}{}", report.to_text(), report.to_mermaid());
+    let all = format!("{report:?}{json}{}{}", text(&report), report.to_mermaid());
     assert!(!all.contains("s3cret"), "{all}");
     assert!(json.contains("***"));
 }

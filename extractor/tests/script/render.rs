@@ -4,6 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use extractor::script::{App, Field, Report, Source};
 
+/// The report as the command prints it.
+pub(crate) fn text(report: &Report) -> String {
+    let mut out = Vec::new();
+    report.write_text(&mut out).expect("a text");
+    String::from_utf8(out).expect("UTF-8")
+}
+
 /// The whole report. One app alone has no heading and no chain.
 pub(crate) fn report(report: &Report) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -15,20 +22,20 @@ pub(crate) fn report(report: &Report) -> String {
         lines.extend(app_lines(app));
     }
     if !single {
-        for edge in &report.chain.edges {
+        for edge in &report.edges {
             lines.push(format!("edge {} -> {} via {}", edge.from, edge.to, edge.via));
         }
-        for (name, tables) in &report.chain.apps {
+        for (name, tables) in report.chain() {
             for table in tables {
-                let sources = table.sources.iter().map(show).collect();
+                let sources = table.sources.iter().map(|source| show(source)).collect();
                 lines.push(format!("end {name}.{}{}", table.name, list(&sources)));
                 let mut fields = BTreeMap::new();
                 for (field, ends) in &table.fields {
                     let ends: BTreeSet<String> = ends
                         .iter()
-                        .map(|end| format!("{}#{}", show(&end.source), end.column))
+                        .map(|(source, column)| format!("{}#{column}", show(source)))
                         .collect();
-                    fields.insert(field.clone(), ends);
+                    fields.insert((*field).to_owned(), ends);
                 }
                 lines.extend(fields.iter().map(|(name, ends)| format!("  {name}{}", list(ends))));
             }

@@ -9,40 +9,31 @@ use super::load::Read;
 use crate::script::mask::mask;
 use crate::script::model::{Connection, Field, Flow, Open, Relation, SourceId, Sources, origin};
 use crate::script::outcome::{ReferenceKind, Resolution, Source, Status};
-use crate::script::paths::{glob, property};
-use crate::script::sql::{self, Catalogue, Select, Sql, TableName, dialect_of};
+use crate::script::paths::{Connections, glob, property};
+use crate::script::sql::{self, Catalogue, Passed, Select, Sql, TableName, dialect_of};
 use crate::script::statement::{ConnectKind, Pair, Prefix};
 
 impl Machine<'_> {
     pub(super) fn connect(&mut self, kind: ConnectKind, target: &str) {
-        let connection = match kind {
-            ConnectKind::Lib => {
-                let known = self.input.connections.find(target);
-                let text = known.map(|known| format!("{} {}", known.kind, known.text).into());
-                Connection { name: target.into(), text }
-            }
-            ConnectKind::Odbc | ConnectKind::Oledb | ConnectKind::Custom => {
-                Connection { name: connection_of(kind, target), text: Some(target.into()) }
-            }
-        };
+        let dialect = dialect_behind(kind, target, self.input.connections);
+        let connection = Connection { name: connection_of(kind, target), dialect };
         self.state.flags.connections = Rc::new(vec![connection]);
     }
 
     /// `SQL …` or `SELECT …`.
-    pub(super) fn sql(&mut self, label: Option<String>, prefixes: Vec<Prefix>, text: &str) {
+    pub(super) fn sql(&mut self, label: Option<String>, prefixes: Vec<Prefix>, mut passed: Passed) {
         let connections = Rc::clone(&self.state.flags.connections);
         let first = connections.first();
-        let dialect = first.and_then(|first| first.text.as_deref()).and_then(dialect_of);
+        let dialect = first.and_then(|first| first.dialect);
         let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
-        let text = sql::dates_quoted(text);
         let name = first.map_or_else(|| "".into(), |first| Rc::clone(&first.name));
         let branch = self.forks > 0;
-        let mut query = self.temporaries.read(&text, dialect, &known, &name, branch);
+        let mut query = self.temporaries.read(&mut passed, dialect, &known, &name, branch);
         if let Sql::Select(Select { pair: Some((column, alias)), .. }) = &query
             && self.speaks_open_sql(first, column, alias)
         {
             let known = KnownColumns { sources: &self.sources, columns: &self.catalogue, first };
-            query = sql::read(&text, Some(sql::OPEN_SQL), &known);
+            query = sql::read(passed.text(), Some(sql::OPEN_SQL), &known);
         }
         let read = match query {
             Sql::Select(select) => self.selected(&select, &connections),
@@ -229,6 +220,19 @@ pub(super) fn connection_of(kind: ConnectKind, target: &str) -> Rc<str> {
     dsn.unwrap_or_else(|| mask(target)).into()
 }
 
+/// Dialect of what a statement connects to.
+pub(super) fn dialect_behind(
+    kind: ConnectKind,
+    target: &str,
+    connections: &Connections,
+) -> Option<&'static str> {
+    if kind != ConnectKind::Lib {
+        return dialect_of(target);
+    }
+    let known = connections.find(target)?;
+    dialect_of(&format!("{} {}", known.kind, known.text))
+}
+
 /// The expression in `native('…')`, which the database computes.
 fn native(text: &str) -> Option<String> {
     let inner = text.get(.."native".len()).filter(|word| word.eq_ignore_ascii_case("native"));
@@ -237,12 +241,11 @@ fn native(text: &str) -> Option<String> {
 }
 
 fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {
-    let text = connection.and_then(|connection| connection.text.as_deref());
     Source::Table {
         connection: connection.map(|connection| connection.name.to_string()),
         // The languages of applications are no dialects of a database.
-        dialect: text
-            .and_then(dialect_of)
+        dialect: connection
+            .and_then(|connection| connection.dialect)
             .filter(|it| ![sql::OPEN_SQL, sql::SOQL].contains(it))
             .map(str::to_owned),
         database: table.database.clone(),

@@ -6,6 +6,7 @@
 //! the script counts them, within [`limits`](super::limits); a loop whose bounds only the reload
 //! knows is followed once.
 
+mod ahead;
 mod control;
 mod database;
 mod finish;
@@ -49,6 +50,7 @@ use super::paths::Connections;
 use super::sql::Temporaries;
 use super::statement::{Load, Prefix};
 use super::trace::Trace;
+use ahead::{Plan, Reader, Ready};
 use control::Block;
 use view::View;
 use worlds::Worlds;
@@ -74,13 +76,23 @@ pub(crate) struct Input<'i> {
 
 /// Follows a script to its end.
 pub(crate) fn run(input: Input<'_>) -> App {
-    let mut machine = Machine::new(input);
-    machine.run_until(0);
-    machine.finish()
+    let plan = Plan::of(input.text.len());
+    run_as(input, plan)
+}
+
+fn run_as(input: Input<'_>, plan: Plan) -> App {
+    let unit = Rc::new(Unit::new(input.text, None));
+    ahead::with(&unit, input.connections, plan, |ahead| {
+        let mut machine = Machine::new(input, Rc::clone(&unit), ahead);
+        machine.run_until(0);
+        machine.finish()
+    })
 }
 
 struct Machine<'i> {
     input: Input<'i>,
+    /// Statements of the script that are parsed already.
+    ahead: Option<Reader<'i>>,
     sources: Sources,
     state: State,
     worlds: Worlds,
@@ -191,9 +203,9 @@ struct Site {
 }
 
 impl<'i> Machine<'i> {
-    fn new(input: Input<'i>) -> Self {
-        let unit = Rc::new(Unit::new(input.text, None));
+    fn new(input: Input<'i>, unit: Rc<Unit>, ahead: Option<Reader<'i>>) -> Self {
         let mut machine = Self {
+            ahead,
             sources: Sources::default(),
             state: State::new(),
             worlds: Worlds::default(),
@@ -297,11 +309,21 @@ impl<'i> Machine<'i> {
         let logged = self.executed(unit, index);
         let logged = logged.as_deref();
         match raw.kind {
-            Kind::Plain | Kind::Sql => self.plain(unit, raw, logged),
+            Kind::Plain | Kind::Sql => match self.ready(unit, index) {
+                Some(ready) => self.execute_ready(ready),
+                None => self.plain(unit, raw, logged),
+            },
             Kind::Trace => self.trace(unit.text_of(&raw)),
             Kind::Include => self.include_statement(unit.text_of(&raw)),
             Kind::Control(control) => self.control(control, unit, index, logged),
         }
+    }
+
+    /// The statement, where it was parsed ahead and is followed only once.
+    fn ready(&mut self, unit: &Rc<Unit>, index: usize) -> Option<Ready> {
+        let reader = self.ahead.as_mut().filter(|_| self.alternatives.is_empty())?;
+        let is_script = self.frames.first().is_some_and(|first| Rc::ptr_eq(&first.unit, unit));
+        if is_script { reader.take(index, self.frames.len() == 1) } else { None }
     }
 
     /// Ends the innermost frame.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use foldhash::HashSet;
 
 use super::Machine;
+use super::ahead::connects;
 use super::database::connection_of;
 use crate::script::expression::Reference;
 use crate::script::lex::Kind;
@@ -56,8 +57,8 @@ impl Machine<'_> {
                 let text = unit.text_of(raw);
                 if raw.kind == Kind::Sql {
                     if let Some(name) = target.as_ref().filter(|name| !found.contains(*name))
-                        && let Statement::Sql(text) = statement::parse(text).statement
-                        && sql::is_open_sql(&text)
+                        && let Statement::Sql(passed) = statement::parse(text).statement
+                        && sql::is_open_sql(passed.text())
                     {
                         found.insert(name.clone());
                     }
@@ -73,12 +74,4 @@ impl Machine<'_> {
             found
         })
     }
-}
-
-/// Whether a statement may be one that connects.
-fn connects(text: &str) -> bool {
-    let words = text.split_ascii_whitespace().take(3);
-    words.into_iter().any(|word| {
-        word.get(.."connect".len()).is_some_and(|start| start.eq_ignore_ascii_case("connect"))
-    })
 }

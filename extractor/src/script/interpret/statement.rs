@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::ahead::Ready;
 use super::fork::{Next, Way};
 use super::{Machine, Pending, Site};
 use crate::script::expand::{self, Comments, Expanded};
@@ -96,16 +97,26 @@ impl Machine<'_> {
     fn logged_statement(&mut self, text: &str) {
         let evidence = Evidence::Log;
         let at = self.site.at;
-        self.site = Site { at, text: kept(text), resolution: Resolution::Expanded, evidence };
-        self.run_parsed(text);
+        self.site =
+            Site { at, text: kept(text).into(), resolution: Resolution::Expanded, evidence };
+        self.run_parsed(text, statement::parse(text));
         self.site.at = at;
+    }
+
+    /// A statement that was parsed before.
+    pub(super) fn execute_ready(&mut self, ready: Ready) {
+        let Ready { text, kept, parsed } = ready;
+        self.report_includes();
+        self.count_expanded(text.len());
+        self.site.text = kept.into();
+        self.run_parsed(&text, parsed);
     }
 
     fn execute(&mut self, expanded: Expanded) {
         if expanded.too_long {
             self.say("the statement grows too long to be followed".to_owned());
         }
-        self.site.text = kept(&expanded.text);
+        self.site.text = kept(&expanded.text).into();
         self.site.resolution =
             if expanded.replaced { Resolution::Expanded } else { Resolution::Exact };
         if expanded.has_semicolon {
@@ -115,7 +126,7 @@ impl Machine<'_> {
                 return self.run_unit(unit);
             }
         }
-        self.run_parsed(&expanded.text);
+        self.run_parsed(&expanded.text, statement::parse(&expanded.text));
     }
 
     /// Follows a text that an expansion made several statements of.
@@ -134,8 +145,7 @@ impl Machine<'_> {
         self.nesting -= 1;
     }
 
-    fn run_parsed(&mut self, text: &str) {
-        let mut parsed = statement::parse(text);
+    fn run_parsed(&mut self, text: &str, mut parsed: Parsed) {
         let when = parsed
             .prefixes
             .iter()
@@ -208,7 +218,7 @@ impl Machine<'_> {
                 self.pending.push(Pending { label, prefixes, load: *load, site });
             }
             Statement::Load(load) => self.load(label, prefixes, &load),
-            Statement::Sql(text) => self.sql(label, prefixes, &text),
+            Statement::Sql(passed) => self.sql(label, prefixes, passed),
             Statement::DirectQuery { fields, table } => self.direct_query(label, &fields, &table),
             Statement::Connect { kind, target } => self.connect(kind, &target),
             Statement::Disconnect => self.state.flags.connections = Rc::default(),
@@ -328,11 +338,11 @@ impl Machine<'_> {
 }
 
 /// A statement's text as it is kept: secrets masked, not too long.
-fn kept(text: &str) -> Rc<str> {
+pub(super) fn kept(text: &str) -> String {
     let text = text.trim();
     let mut end = text.len().min(limits::MAX_STATEMENT_TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    mask(text.get(..end).unwrap_or_default()).into()
+    mask(text.get(..end).unwrap_or_default())
 }

@@ -65,8 +65,8 @@ pub(crate) const MAX_ALTERNATIVES: usize = 8;
 pub(crate) struct Connection {
     /// Name of the data connection, or the connection text with secrets masked.
     pub(crate) name: Rc<str>,
-    /// What `GetConnections` or the statement says of it.
-    pub(crate) text: Option<Rc<str>>,
+    /// Its SQL dialect, if what `GetConnections` or the statement says of it tells.
+    pub(crate) dialect: Option<&'static str>,
 }
 
 /// The rest of the state, small enough to be copied.

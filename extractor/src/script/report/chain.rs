@@ -1,21 +1,11 @@
 //! Sources followed through files and apps to their ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
 use super::files::Files;
 use crate::script::outcome::{App, Field, Origin, Source, Table};
-
-/// How the apps hang together.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Chain {
-    /// Which app reads what another stores, or takes its model in.
-    pub edges: Vec<Edge>,
-    /// Tables of each app with their sources at the far ends, in the order of the apps.
-    pub apps: Vec<(String, Vec<ChainTable>)>,
-}
 
 /// Data goes from one app to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,46 +19,24 @@ pub struct Edge {
 }
 
 /// A table with its sources at the far ends.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ChainTable {
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChainTable<'a> {
     /// Name.
-    pub name: String,
+    pub name: &'a str,
     /// Sources that no analysed script makes.
-    pub sources: Vec<Source>,
+    pub sources: BTreeSet<&'a Source>,
     /// Fields and the columns of such sources that flow in.
-    pub fields: Vec<(String, Vec<End>)>,
+    pub fields: Vec<(&'a str, Ends<'a>)>,
 }
 
-/// A column of a source that no analysed script makes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct End {
-    /// The source, shared by all columns that come from it.
-    pub source: Arc<Source>,
-    /// Its column; `*` for all that are not named.
-    pub column: String,
-}
+/// Columns of sources that no analysed script makes; `*` for all that are not named.
+pub type Ends<'a> = BTreeSet<(&'a Source, &'a str)>;
 
 /// Most columns that one field is followed through.
 const MAX_STEPS: usize = 100_000;
 
-pub(super) fn follow(apps: &[(String, App)], files: &Files) -> Chain {
-    let mut follower = Follower {
-        apps,
-        files,
-        named: HashMap::default(),
-        memo: HashMap::default(),
-        last: None,
-        sources: HashMap::default(),
-    };
-    let mut chain = Chain { edges: edges(apps, files), apps: Vec::new() };
-    for (name, app) in apps {
-        let tables = app.tables.iter().map(|table| follower.table(app, table)).collect();
-        chain.apps.push((name.clone(), tables));
-    }
-    chain
-}
-
-fn edges(apps: &[(String, App)], files: &Files) -> Vec<Edge> {
+/// Which app reads what another stores, or takes its model in.
+pub(super) fn edges(apps: &[(String, App)], files: &Files) -> Vec<Edge> {
     let mut edges = BTreeSet::new();
     let name = |index: usize| apps.get(index).map_or("", |(name, _)| name.as_str());
     for (index, (to, app)) in apps.iter().enumerate() {
@@ -117,15 +85,27 @@ pub(super) struct Follower<'a> {
     pub(super) files: &'a Files,
     /// Fields by name, of each table and store that was looked into.
     named: HashMap<Place, HashMap<&'a str, &'a Field>>,
-    memo: HashMap<Node<'a>, BTreeSet<(&'a Source, &'a str)>>,
+    memo: HashMap<Node<'a>, Ends<'a>>,
     /// The source that was asked for last, and whether no script makes it.
     last: Option<(&'a Source, bool)>,
     pub(super) sources: HashMap<&'a Source, BTreeSet<&'a Source>>,
 }
 
 impl<'a> Follower<'a> {
-    fn table(&mut self, app: &'a App, table: &'a Table) -> ChainTable {
-        let mut fields: BTreeMap<&'a str, BTreeSet<(&'a Source, &'a str)>> = BTreeMap::new();
+    pub(super) fn new(apps: &'a [(String, App)], files: &'a Files) -> Self {
+        Self {
+            apps,
+            files,
+            named: HashMap::default(),
+            memo: HashMap::default(),
+            last: None,
+            sources: HashMap::default(),
+        }
+    }
+
+    /// A table of one of the apps.
+    pub(super) fn table(&mut self, app: &'a App, table: &'a Table) -> ChainTable<'a> {
+        let mut fields: BTreeMap<&'a str, Ends<'a>> = BTreeMap::new();
         let mut order: Vec<&'a str> = Vec::new();
         for field in &table.fields {
             // What `BINARY` brings of a known app has names there.
@@ -151,27 +131,9 @@ impl<'a> Follower<'a> {
         for ends in fields.values() {
             sources.extend(ends.iter().map(|(source, _)| *source));
         }
-        let mut shared: Option<Arc<Source>> = None;
-        let mut share = |source: &Source| match &shared {
-            Some(last) if **last == *source => Arc::clone(last),
-            _ => Arc::clone(shared.insert(Arc::new(source.clone()))),
-        };
-        let mut end = |(source, column): (&Source, &str)| End {
-            source: share(source),
-            column: column.to_owned(),
-        };
-        let fields = order
-            .into_iter()
-            .map(|name| {
-                let ends = fields.remove(name).unwrap_or_default();
-                (name.to_owned(), ends.into_iter().map(&mut end).collect())
-            })
-            .collect();
-        ChainTable {
-            name: table.name.clone(),
-            sources: sources.into_iter().cloned().collect(),
-            fields,
-        }
+        let fields =
+            order.into_iter().map(|name| (name, fields.remove(name).unwrap_or_default())).collect();
+        ChainTable { name: &table.name, sources, fields }
     }
 
     /// A field's origins under the names that the field has at the end.
@@ -202,7 +164,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Columns at the far ends that flow into a column.
-    fn ends(&mut self, start: Node<'a>) -> BTreeSet<(&'a Source, &'a str)> {
+    fn ends(&mut self, start: Node<'a>) -> Ends<'a> {
         if self.is_end(start.0) {
             return BTreeSet::from([(start.0, start.2)]);
         }

@@ -6,7 +6,7 @@ use crate::script::outcome::{App, Field, Source};
 use crate::script::paths::{base_name, glob};
 
 /// Files that are stored, and apps by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Files {
     /// Stores (index of the app, of the store) by normalised path.
     stores: BTreeMap<String, Vec<(usize, usize)>>,

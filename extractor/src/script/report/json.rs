@@ -3,33 +3,41 @@
 //! Names of one object are in the order of the alphabet, each once.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
+use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Chain, ChainTable, Edge, End, Report};
-use crate::script::outcome::{App, Diagnostic, Field, Source, SourceUse};
+use super::chain::{Edge, Follower};
+use super::{Ends, Report};
+use crate::script::outcome::{App, Diagnostic, Field, Source, SourceUse, Table};
 
 impl Report {
     /// `{"apps": {name: {"tables", "stores", "diagnostics"}}, "chain": {"edges", "apps"}}`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        serde_json::to_value(ReportJson::of(self)).unwrap_or_default()
+        let follower = RefCell::new(Follower::new(&self.apps, &self.files));
+        serde_json::to_value(ReportJson::of(self, &follower)).unwrap_or_default()
     }
 
-    /// The same as text.
-    #[must_use]
-    pub fn to_json_text(&self) -> String {
-        serde_json::to_string_pretty(&ReportJson::of(self)).unwrap_or_default()
+    /// Writes the same as text.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        let follower = RefCell::new(Follower::new(&self.apps, &self.files));
+        serde_json::to_writer_pretty(&mut *out, &ReportJson::of(self, &follower))?;
+        writeln!(out)
     }
 }
 
 #[derive(Serialize)]
-struct ReportJson<'a> {
+struct ReportJson<'a, 'f> {
     apps: BTreeMap<&'a str, AppJson<'a>>,
-    chain: ChainJson<'a>,
+    chain: ChainJson<'a, 'f>,
 }
 
 #[derive(Serialize)]
@@ -47,14 +55,14 @@ struct DiagnosticJson<'a> {
 }
 
 #[derive(Serialize)]
-struct ChainJson<'a> {
-    apps: BTreeMap<&'a str, ChainAppJson<'a>>,
+struct ChainJson<'a, 'f> {
+    apps: BTreeMap<&'a str, ChainAppJson<'a, 'f>>,
     edges: Vec<EdgeJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct ChainAppJson<'a> {
-    tables: BTreeMap<&'a str, ChainEntry<'a>>,
+struct ChainAppJson<'a, 'f> {
+    tables: BTreeMap<&'a str, ChainEntry<'a, 'f>>,
 }
 
 #[derive(Serialize)]
@@ -116,32 +124,45 @@ impl Serialize for Origins<'_> {
     }
 }
 
-/// A table with its far ends.
-struct ChainEntry<'a>(&'a ChainTable);
+/// A table with its far ends, which are found when it is written.
+struct ChainEntry<'a, 'f> {
+    app: &'a App,
+    table: &'a Table,
+    follower: &'f RefCell<Follower<'a>>,
+}
 
-impl Serialize for ChainEntry<'_> {
+impl Serialize for ChainEntry<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = self.0.fields.iter().map(|(name, ends)| (name.as_str(), Ends(ends)));
-        let sources = unique(self.0.sources.iter().map(SourceJson::of));
+        let table = self.follower.borrow_mut().table(self.app, self.table);
+        let fields = table.fields.iter().map(|(name, ends)| (*name, EndsJson(ends)));
+        let sources = unique(table.sources.iter().map(|source| SourceJson::of(source)));
         TableJson { fields: fields.collect(), sources }.serialize(serializer)
     }
 }
 
 /// Far ends of a field.
-struct Ends<'a>(&'a [End]);
+struct EndsJson<'a>(&'a Ends<'a>);
 
-impl Serialize for Ends<'_> {
+impl Serialize for EndsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ends = self.0.iter();
-        let ends = ends.map(|end| OriginJson { column: &end.column, source: end.source.name() });
+        let ends = ends.map(|(source, column)| OriginJson { column, source: source.name() });
         unique(ends).serialize(serializer)
     }
 }
 
-impl<'a> ReportJson<'a> {
-    fn of(report: &'a Report) -> Self {
+impl<'a, 'f> ReportJson<'a, 'f> {
+    fn of(report: &'a Report, follower: &'f RefCell<Follower<'a>>) -> Self {
         let apps = report.apps.iter().map(|(name, app)| (name.as_str(), AppJson::of(app)));
-        Self { apps: apps.collect(), chain: ChainJson::of(&report.chain) }
+        let chained = report.apps.iter().map(|(name, app)| {
+            let tables = app.tables.iter();
+            let tables =
+                tables.map(|table| (table.name.as_str(), ChainEntry { app, table, follower }));
+            (name.as_str(), ChainAppJson { tables: tables.collect() })
+        });
+        let edges = report.edges.iter().map(|Edge { from, to, via }| EdgeJson { from, to, via });
+        let chain = ChainJson { apps: chained.collect(), edges: edges.collect() };
+        Self { apps: apps.collect(), chain }
     }
 }
 
@@ -170,17 +191,6 @@ impl<'a> AppJson<'a> {
 impl<'a> DiagnosticJson<'a> {
     fn of(it: &'a Diagnostic) -> Self {
         Self { column: it.column, line: it.line, message: Cow::Borrowed(&it.message) }
-    }
-}
-
-impl<'a> ChainJson<'a> {
-    fn of(chain: &'a Chain) -> Self {
-        let apps = chain.apps.iter().map(|(name, tables)| {
-            let tables = tables.iter().map(|table| (table.name.as_str(), ChainEntry(table)));
-            (name.as_str(), ChainAppJson { tables: tables.collect() })
-        });
-        let edges = chain.edges.iter().map(|Edge { from, to, via }| EdgeJson { from, to, via });
-        Self { apps: apps.collect(), edges: edges.collect() }
     }
 }
 

@@ -14,7 +14,8 @@ use super::interpret::{self, Input, Known};
 use super::log::Log;
 use super::outcome::{App, Source};
 use super::paths::{Connections, glob};
-pub use chain::{Chain, ChainTable, Edge, End};
+use chain::Follower;
+pub use chain::{ChainTable, Edge, Ends};
 use files::Files;
 
 /// A script to be analysed.
@@ -35,8 +36,22 @@ pub struct Script<'a> {
 pub struct Report {
     /// Names and lineage, in the order in which the scripts were given.
     pub apps: Vec<(String, App)>,
-    /// How the apps hang together.
-    pub chain: Chain,
+    /// Which app reads what another stores, or takes its model in.
+    pub edges: Vec<Edge>,
+    files: Files,
+}
+
+impl Report {
+    /// Tables of each app with their sources at the far ends, in the order of the apps.
+    #[must_use]
+    pub fn chain(&self) -> Vec<(&str, Vec<ChainTable<'_>>)> {
+        let mut follower = Follower::new(&self.apps, &self.files);
+        let each = self.apps.iter().map(|(name, app)| {
+            let tables = app.tables.iter().map(|table| follower.table(app, table)).collect();
+            (name.as_str(), tables)
+        });
+        each.collect()
+    }
 }
 
 /// How often apps are analysed again because others told what their files hold. A chain of so many
@@ -87,8 +102,8 @@ pub fn analyse(
 #[must_use]
 pub fn analyse_with(scripts: &[Script<'_>], context: &Context<'_>) -> Report {
     let (apps, files) = follow_all(scripts, context);
-    let chain = chain::follow(&apps, &files);
-    Report { apps, chain }
+    let edges = chain::edges(&apps, &files);
+    Report { apps, edges, files }
 }
 
 /// Analyses one script alone.

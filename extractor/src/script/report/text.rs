@@ -1,30 +1,30 @@
 //! The report for people.
 
-use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use super::Report;
 use crate::script::outcome::{App, Field, Resolution, Source, SourceUse, Status};
 
 impl Report {
-    /// Tables, stores and messages of each app, then the chain.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let mut out = String::new();
+    /// Writes tables, stores and messages of each app, then which app reads what another stores.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         for (name, app) in &self.apps {
-            write_app(&mut out, name, app).unwrap_or_default();
+            write_app(out, name, app)?;
         }
-        if !self.chain.edges.is_empty() {
-            out.push_str("chain\n");
-            for edge in &self.chain.edges {
-                writeln!(out, "  {} -> {} through {}", edge.from, edge.to, edge.via)
-                    .unwrap_or_default();
+        if !self.edges.is_empty() {
+            writeln!(out, "chain")?;
+            for edge in &self.edges {
+                writeln!(out, "  {} -> {} through {}", edge.from, edge.to, edge.via)?;
             }
         }
-        out
+        Ok(())
     }
 }
 
-fn write_app(out: &mut String, name: &str, app: &App) -> std::fmt::Result {
+fn write_app(out: &mut impl Write, name: &str, app: &App) -> io::Result<()> {
     writeln!(out, "app {name}")?;
     for table in &app.tables {
         let mark = if table.conditional { " (may not be there)" } else { "" };
@@ -49,11 +49,11 @@ fn write_app(out: &mut String, name: &str, app: &App) -> std::fmt::Result {
 }
 
 fn write_entry(
-    out: &mut String,
+    out: &mut impl Write,
     app: &App,
     sources: &[SourceUse],
     fields: &[Field],
-) -> std::fmt::Result {
+) -> io::Result<()> {
     for used in sources {
         let Some(source) = app.sources.get(used.source) else { continue };
         write!(out, "    from {}", describe(source))?;
@@ -87,7 +87,7 @@ fn write_entry(
         if field.flows.iter().any(|flow| flow.expression.is_some()) {
             write!(out, "  = {}", ways.join(" | "))?;
         }
-        out.push('\n');
+        writeln!(out)?;
     }
     Ok(())
 }

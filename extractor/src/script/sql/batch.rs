@@ -2,7 +2,7 @@
 
 use super::TableName;
 use super::temporary::is_temporary;
-use super::words::{self, Word, WordKind, close};
+use super::words::{Word, WordKind, close};
 use crate::script::lex::part;
 
 /// A statement of a batch.
@@ -35,8 +35,7 @@ pub(super) struct Batch {
 
 /// The statements of a text that makes or fills such tables, or sets variables by queries; none of
 /// any other.
-pub(super) fn split(text: &str) -> Batch {
-    let words = words::read(text);
+pub(super) fn split(text: &str, words: &[Word<'_>]) -> Batch {
     let tells = |word: &Word<'_>| {
         word.is_name() && (word.text.starts_with('#') || word.text.starts_with('@'))
             || ["temp", "temporary", "volatile", "into"].iter().any(|each| word.is(each))
@@ -44,7 +43,7 @@ pub(super) fn split(text: &str) -> Batch {
     if !words.iter().any(tells) {
         return Batch::default();
     }
-    let starts = starts(&words);
+    let starts = starts(words);
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
     let parts: Vec<&[Word<'_>]> =
         starts.iter().zip(ends).filter_map(|(&from, to)| words.get(from..to)).collect();
@@ -56,7 +55,7 @@ pub(super) fn split(text: &str) -> Batch {
     if !sets && !statements.iter().any(makes) {
         return Batch::default();
     }
-    Batch { statements, has_branches: has_branches(&words) }
+    Batch { statements, has_branches: has_branches(words) }
 }
 
 /// Indices of the words with which statements start. None needs a semicolon before it.

@@ -1,5 +1,7 @@
 //! SQL dialects: which one a connection speaks, and parsing with the one that fits.
 
+use std::borrow::Cow;
+
 use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::{
     AnsiDialect, BigQueryDialect, ClickHouseDialect, DatabricksDialect, Dialect, DuckDbDialect,
@@ -8,7 +10,8 @@ use sqlparser::dialect::{
 };
 use sqlparser::parser::Parser;
 
-use super::{marks, words};
+use super::marks;
+use super::words::{self, Word};
 
 /// Deepest nesting that is parsed.
 const MAX_DEPTH: usize = 60;
@@ -68,12 +71,12 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
 }
 
 /// Parses a query with the connection's dialect, then with those that its marks speak for, then
-/// with others.
-pub(super) fn parse(text: &str, hint: Option<&str>) -> Option<Query> {
+/// with others. `words`: those of the text, where they are there already.
+pub(super) fn parse(text: &str, words: Option<&[Word<'_>]>, hint: Option<&str>) -> Option<Query> {
     if let Some(query) = hint.and_then(|hint| parse_with(dialect(hint), text)) {
         return Some(query);
     }
-    let words = words::read(text);
+    let words = words.map_or_else(|| words::read(text).into(), Cow::Borrowed);
     let mut order = marks::dialects(text, &words);
     order.extend([
         "generic",
@@ -177,13 +180,13 @@ mod tests {
         let parsed = |joins| {
             let text = query(joins);
             std::thread::scope(|scope| {
-                let parse = || drop(parse(&text, None));
+                let parse = || drop(parse(&text, None, None));
                 let thread = std::thread::Builder::new().stack_size(2 << 20);
                 thread.spawn_scoped(scope, parse).expect("a thread").join().is_ok()
             })
         };
         assert!([0, 10, 11, 200, 201, 5000].into_iter().all(parsed));
         let conditions = format!("SELECT a FROM t{}", " JOIN u ON t.a = u.a".repeat(150));
-        assert!(parse(&conditions, None).is_some());
+        assert!(parse(&conditions, None, None).is_some());
     }
 }

@@ -16,6 +16,7 @@ mod informix;
 mod marks;
 mod names;
 mod open_sql;
+mod passed;
 mod pivot;
 mod prepare;
 mod procedure;
@@ -31,11 +32,9 @@ mod words;
 
 use std::collections::BTreeSet;
 
-pub(crate) use dates::dates_quoted;
 pub(crate) use dialect::dialect_of;
 pub(crate) use open_sql::NAME as OPEN_SQL;
-use open_sql::Reading;
-use sqlparser::ast::Query;
+pub(crate) use passed::{Passed, is_open_sql, read};
 pub(crate) use temporary::Temporaries;
 
 /// The language of Salesforce's connector, as [`dialect_of`] calls it.
@@ -155,108 +154,6 @@ pub(crate) trait Catalogue {
     fn lacks(&self, _table: &TableName, _column: &str) -> bool {
         false
     }
-}
-
-/// Reads a statement's text, without a leading `SQL`.
-pub(crate) fn read(text: &str, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Sql {
-    let words = words::read(text);
-    if let Some(rest) = rest::read(&words) {
-        return rest;
-    }
-    let first = words.iter().find(|word| !word.is("(")).map_or("", |word| word.text);
-    if let Some(object) = open_sql::object(text, &words) {
-        return Sql::Select(Select::whole(object));
-    }
-    if !["select", "with", "sel", "from", "values"]
-        .iter()
-        .any(|verb| first.eq_ignore_ascii_case(verb))
-    {
-        if let Some(start) = query_after(first, &words) {
-            return read(text.get(start..).unwrap_or_default(), dialect, catalogue);
-        }
-        return match procedure::read(&words) {
-            _ if words.is_empty() => Sql::Procedure("the statement is empty".to_owned()),
-            Some(procedure::Call::Query(query)) => read(&query, dialect, catalogue),
-            Some(procedure::Call::Procedure(name)) => Sql::Procedure(format!(
-                "stored procedure `{name}`: what it reads is not in the script"
-            )),
-            None => Sql::Procedure(format!("`{first}` names no table to read")),
-        };
-    }
-    match open_sql::read(text, &words, dialect) {
-        Reading::Open(common) => {
-            Sql::Select(read_spelled(&common, &words::read(&common), dialect, catalogue))
-        }
-        Reading::Doubtful(first, second) => {
-            let select = read_spelled(text, &words, dialect, catalogue);
-            Sql::Select(Select { pair: Some((first, second)), ..select })
-        }
-        Reading::Other => Sql::Select(read_spelled(text, &words, dialect, catalogue)),
-    }
-}
-
-/// Whether a statement is Open SQL of SAP for certain, by its text alone.
-pub(crate) fn is_open_sql(text: &str) -> bool {
-    matches!(open_sql::read(text, &words::read(text), None), Reading::Open(_))
-}
-
-fn read_spelled(
-    text: &str,
-    words: &[words::Word<'_>],
-    dialect: Option<&str>,
-    catalogue: &dyn Catalogue,
-) -> Select {
-    match spellings::common(text, words, dialect) {
-        Some(common) => read_query(&common, &words::read(&common), dialect, catalogue),
-        None => read_query(text, words, dialect, catalogue),
-    }
-}
-
-fn read_query(
-    text: &str,
-    words: &[words::Word<'_>],
-    dialect: Option<&str>,
-    catalogue: &dyn Catalogue,
-) -> Select {
-    let prepared = prepare::prepare(text, words);
-    let resolve = |query: Query| resolve::resolve(&query, dialect, catalogue);
-    let mut select = if prepare::is_too_deep(words) {
-        None
-    } else if dialect != Some("mysql")
-        && let Some(casts) = spellings::casts(text, words)
-    {
-        // Others take the type for a column.
-        match dialect::parse_as("mssql", &prepared.text) {
-            Some(query) => Some(resolve(query)),
-            None => return read_query(&casts, &words::read(&casts), dialect, catalogue),
-        }
-    } else {
-        dialect::parse(&prepared.text, dialect).map(resolve)
-    }
-    .unwrap_or_else(|| fallback::read(words));
-    prepared.restore(&mut select);
-    select
-}
-
-/// Offset of the query that follows settings in one batch: `SET NOCOUNT ON SELECT …`,
-/// `DECLARE @d date = … SELECT …`, `LOCKING ROW FOR ACCESS SELECT …`; a call counts as one.
-fn query_after(first: &str, words: &[words::Word<'_>]) -> Option<usize> {
-    const SETTINGS: [&str; 5] = ["set", "declare", "use", "locking", "lock"];
-    const STARTS: [&str; 5] = ["select", "with", "sel", "exec", "execute"];
-    if !SETTINGS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
-        return None;
-    }
-    let mut depth = 0_usize;
-    for word in words {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && STARTS.iter().any(|start| word.is(start)) {
-            return Some(word.start);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

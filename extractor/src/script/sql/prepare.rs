@@ -6,6 +6,7 @@ use super::words::{Word, WordKind, close, variable_end};
 use crate::script::lex::part;
 
 /// Text for the parser, and what its stand-ins stand for.
+#[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) text: String,
     stand_ins: Vec<(String, String)>,

@@ -38,5 +38,5 @@ fn parse(text: &str) -> Option<Query> {
         return None;
     }
     let common = spellings::common(text, &all, None);
-    dialect::parse(common.as_deref().unwrap_or(text), None)
+    dialect::parse(common.as_deref().unwrap_or(text), None, None)
 }

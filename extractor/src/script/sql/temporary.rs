@@ -4,8 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::batch::{self, Batch, Statement};
-use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, Unknown, read};
+use super::batch::{Batch, Statement};
+use super::passed::{Outline, Passed, outline};
+use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, Unknown};
 
 /// Tables of connections that are kept at most, and external tables that one may be made of.
 const MAX_TABLES: usize = 2000;
@@ -24,22 +25,23 @@ impl Temporaries {
     /// made may be made otherwise on another way, too.
     pub(crate) fn read(
         &mut self,
-        text: &str,
-        dialect: Option<&str>,
+        passed: &mut Passed,
+        dialect: Option<&'static str>,
         catalogue: &dyn Catalogue,
         connection: &Rc<str>,
         branch: bool,
     ) -> Sql {
-        let Batch { statements, has_branches } = batch::split(text);
+        let (Batch { statements, has_branches }, outline) = passed.take(dialect);
         let made = self.made.remove(connection).unwrap_or_default();
-        if statements.is_empty() && made.is_empty() {
-            return read(text, dialect, catalogue);
-        }
+        let outline = match outline {
+            Some(outline) if made.is_empty() => return outline.resolve(catalogue),
+            outline => outline,
+        };
         let branch = branch || has_branches;
         let mut session = Session { made, dialect, catalogue, branch };
-        let sql = match statements.is_empty() {
-            true => session.query(text),
-            false => session.batch(statements, text),
+        let sql = match outline {
+            Some(outline) => session.query(outline),
+            None => session.batch(statements, passed.text()),
         };
         // Variables end with their batch.
         session.made.retain(|name, _| !name.starts_with('@'));
@@ -54,7 +56,7 @@ impl Temporaries {
 /// A connection while statements are read.
 struct Session<'a> {
     made: HashMap<String, Rc<Select>>,
-    dialect: Option<&'a str>,
+    dialect: Option<&'static str>,
     catalogue: &'a dyn Catalogue,
     branch: bool,
 }
@@ -85,7 +87,7 @@ impl Session<'_> {
         for statement in statements {
             match statement {
                 Statement::Into { name, columns, query, adds } => {
-                    let select = match self.query(&query) {
+                    let select = match self.text(&query) {
                         Sql::Select(select) => select,
                         Sql::Procedure(reason) => of_procedure(&query, reason),
                         Sql::Rest { .. } | Sql::Made(_) => continue,
@@ -108,7 +110,7 @@ impl Session<'_> {
                     self.made.remove(&key(&name));
                     made.get_or_insert_default();
                 }
-                Statement::Query(query) if result.is_none() => result = Some(self.query(&query)),
+                Statement::Query(query) if result.is_none() => result = Some(self.text(&query)),
                 // An insert into a table that is none of these says nothing of rows.
                 Statement::Query(_) | Statement::Other => {}
             }
@@ -127,12 +129,16 @@ impl Session<'_> {
                 made.fallback |= others.fallback;
                 Sql::Made(made)
             }
-            (None, None) => read(text, self.dialect, self.catalogue),
+            (None, None) => outline(text, self.dialect).resolve(self.catalogue),
         }
     }
 
-    fn query(&self, text: &str) -> Sql {
-        match read(text, self.dialect, self) {
+    fn text(&self, text: &str) -> Sql {
+        self.query(outline(text, self.dialect))
+    }
+
+    fn query(&self, outline: Outline) -> Sql {
+        match outline.resolve(self) {
             Sql::Select(select) => Sql::Select(self.substitute(select)),
             other => other,
         }

@@ -17,7 +17,7 @@ fn table_text(table: &TableName) -> String {
 }
 
 /// `tables | column=origins, …`, `~` in front when it was not parsed.
-fn show(text: &str, dialect: Option<&str>) -> String {
+fn show(text: &str, dialect: Option<&'static str>) -> String {
     match read(text, dialect, &Nothing) {
         Sql::Made(_) => "made".to_owned(),
         Sql::Procedure(_) => "procedure".to_owned(),

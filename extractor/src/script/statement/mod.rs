@@ -18,6 +18,8 @@ pub(crate) use names::{Pair, split};
 pub(crate) use prefix::{JoinKind, Prefix};
 pub(crate) use source::{FileFormat, LoadSource};
 
+use super::sql::Passed;
+
 /// A statement with its label and, when it ended early, what follows it.
 #[derive(Debug)]
 pub(crate) struct Parsed {
@@ -32,8 +34,8 @@ pub(crate) struct Parsed {
 #[derive(Debug)]
 pub(crate) enum Statement {
     Load(Box<Load>),
-    /// Text passed to the current connection, without its `SQL`.
-    Sql(String),
+    /// What is passed to the current connection.
+    Sql(Passed),
     /// `DIRECT QUERY DIMENSION … MEASURE … DETAIL … FROM table`.
     DirectQuery {
         fields: Vec<Pair>,
@@ -196,9 +198,9 @@ fn dispatch(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) -> Statem
     }
     match word.as_str() {
         "load" => load::read(tokens, at, rest),
-        "sql" => Statement::Sql(after(at + 1).to_owned()),
+        "sql" => Statement::Sql(Passed::new(after(at + 1))),
         "select" | "with" | "sqltables" | "sqlcolumns" | "sqltypes" => {
-            Statement::Sql(after(at).to_owned())
+            Statement::Sql(Passed::new(after(at)))
         }
         "direct" => load::read_direct(tokens, at),
         "set" | "let" => assignment(tokens, at),

@@ -1,0 +1,197 @@
+//! Reads what is passed to a connection: first as far as its text alone says, then with what is
+//! known of the tables. The first part is most of the work and needs nothing around it, so that it
+//! can be done ahead of the statement's turn.
+
+use sqlparser::ast::Query;
+
+use super::batch::{self, Batch};
+use super::open_sql::{self, Reading};
+use super::prepare::{self, Prepared};
+use super::words::{self, Word};
+use super::{
+    Catalogue, Select, Sql, dates, dialect, fallback, procedure, resolve, rest, spellings,
+};
+
+/// A statement that is passed to a connection, without a leading `SQL`.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    text: String,
+    read: Option<Read>,
+}
+
+/// What was read, in the dialect that was assumed.
+#[derive(Debug)]
+struct Read {
+    dialect: Option<&'static str>,
+    batch: Batch,
+    /// Of the whole text, when it is one statement.
+    outline: Option<Outline>,
+}
+
+/// What a statement says by itself.
+#[derive(Debug)]
+pub(super) enum Outline {
+    Known(Sql),
+    /// A query whose columns may depend on what is known of its tables.
+    Query(Box<Parsed>),
+}
+
+#[derive(Debug)]
+pub(super) struct Parsed {
+    query: Query,
+    prepared: Prepared,
+    dialect: Option<&'static str>,
+    /// See [`Select::pair`].
+    pair: Option<(String, String)>,
+}
+
+impl Passed {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: dates::dates_quoted(text).into_owned(), read: None }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads it ahead, for a connection of this dialect.
+    pub(crate) fn read_ahead(&mut self, dialect: Option<&'static str>) {
+        let words = words::read(&self.text);
+        let batch = batch::split(&self.text, &words);
+        let is_one = batch.statements.is_empty();
+        let outline = is_one.then(|| outline_of(&self.text, &words, dialect));
+        self.read = Some(Read { dialect, batch, outline });
+    }
+
+    /// Its statements when it is a batch, its outline when it is not; each is told once.
+    pub(super) fn take(&mut self, dialect: Option<&'static str>) -> (Batch, Option<Outline>) {
+        if self.read.as_ref().is_none_or(|read| read.dialect != dialect) {
+            self.read_ahead(dialect);
+        }
+        self.read.take().map(|read| (read.batch, read.outline)).unwrap_or_default()
+    }
+}
+
+impl Outline {
+    /// What the statement is, its columns resolved.
+    pub(super) fn resolve(self, catalogue: &dyn Catalogue) -> Sql {
+        match self {
+            Self::Known(sql) => sql,
+            Self::Query(parsed) => {
+                let Parsed { query, prepared, dialect, pair } = *parsed;
+                let mut select = resolve::resolve(&query, dialect, catalogue);
+                prepared.restore(&mut select);
+                Sql::Select(Select { pair, ..select })
+            }
+        }
+    }
+}
+
+/// Reads a statement's text, without a leading `SQL`.
+pub(crate) fn read(text: &str, dialect: Option<&'static str>, catalogue: &dyn Catalogue) -> Sql {
+    outline(text, dialect).resolve(catalogue)
+}
+
+/// Whether a statement is Open SQL of SAP for certain, by its text alone.
+pub(crate) fn is_open_sql(text: &str) -> bool {
+    matches!(open_sql::read(text, &words::read(text), None), Reading::Open(_))
+}
+
+pub(super) fn outline(text: &str, dialect: Option<&'static str>) -> Outline {
+    outline_of(text, &words::read(text), dialect)
+}
+
+fn outline_of(text: &str, words: &[Word<'_>], dialect: Option<&'static str>) -> Outline {
+    if let Some(rest) = rest::read(words) {
+        return Outline::Known(rest);
+    }
+    let first = words.iter().find(|word| !word.is("(")).map_or("", |word| word.text);
+    if let Some(object) = open_sql::object(text, words) {
+        return Outline::Known(Sql::Select(Select::whole(object)));
+    }
+    if !["select", "with", "sel", "from", "values"]
+        .iter()
+        .any(|verb| first.eq_ignore_ascii_case(verb))
+    {
+        if let Some(start) = query_after(first, words) {
+            return outline(text.get(start..).unwrap_or_default(), dialect);
+        }
+        return Outline::Known(Sql::Procedure(match procedure::read(words) {
+            _ if words.is_empty() => "the statement is empty".to_owned(),
+            Some(procedure::Call::Query(query)) => return outline(&query, dialect),
+            Some(procedure::Call::Procedure(name)) => {
+                format!("stored procedure `{name}`: what it reads is not in the script")
+            }
+            None => format!("`{first}` names no table to read"),
+        }));
+    }
+    match open_sql::read(text, words, dialect) {
+        Reading::Open(common) => spelled(&common, &words::read(&common), dialect, None),
+        Reading::Doubtful(first, second) => spelled(text, words, dialect, Some((first, second))),
+        Reading::Other => spelled(text, words, dialect, None),
+    }
+}
+
+fn spelled(
+    text: &str,
+    words: &[Word<'_>],
+    dialect: Option<&'static str>,
+    pair: Option<(String, String)>,
+) -> Outline {
+    match spellings::common(text, words, dialect) {
+        Some(common) => query(&common, &words::read(&common), dialect, pair),
+        None => query(text, words, dialect, pair),
+    }
+}
+
+fn query(
+    text: &str,
+    words: &[Word<'_>],
+    dialect: Option<&'static str>,
+    pair: Option<(String, String)>,
+) -> Outline {
+    let prepared = prepare::prepare(text, words);
+    let parsed = if prepare::is_too_deep(words) {
+        None
+    } else if dialect != Some("mysql")
+        && let Some(casts) = spellings::casts(text, words)
+    {
+        // Others take the type for a column.
+        match dialect::parse_as("mssql", &prepared.text) {
+            Some(query) => Some(query),
+            None => return query(&casts, &words::read(&casts), dialect, pair),
+        }
+    } else {
+        let same = (prepared.text == text).then_some(words);
+        dialect::parse(&prepared.text, same, dialect)
+    };
+    match parsed {
+        Some(query) => Outline::Query(Box::new(Parsed { query, prepared, dialect, pair })),
+        None => {
+            let mut select = fallback::read(words);
+            prepared.restore(&mut select);
+            Outline::Known(Sql::Select(Select { pair, ..select }))
+        }
+    }
+}
+
+/// Offset of the query that follows settings in one batch: `SET NOCOUNT ON SELECT …`,
+/// `DECLARE @d date = … SELECT …`, `LOCKING ROW FOR ACCESS SELECT …`; a call counts as one.
+fn query_after(first: &str, words: &[Word<'_>]) -> Option<usize> {
+    const SETTINGS: [&str; 5] = ["set", "declare", "use", "locking", "lock"];
+    const STARTS: [&str; 5] = ["select", "with", "sel", "exec", "execute"];
+    if !SETTINGS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
+        return None;
+    }
+    let mut depth = 0_usize;
+    for word in words {
+        if word.is("(") {
+            depth += 1;
+        } else if word.is(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && STARTS.iter().any(|start| word.is(start)) {
+            return Some(word.start);
+        }
+    }
+    None
+}
