@@ -3,7 +3,7 @@
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::expression::Parts;
-use super::functions::{is_conditional, is_method, is_unit, takes_unit};
+use super::functions::{is_method, is_unit, selects, takes_unit};
 use super::rows::function_argument;
 use crate::script::expression::SELECTORS_ARE_ORIGINS;
 
@@ -48,16 +48,7 @@ pub(super) fn call<'a>(
         if index == 0 && name == "xmlelement" && matches!(argument, Expr::Identifier(_)) {
             continue;
         }
-        let selects = match (name.as_str(), index) {
-            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
-            // The second says which value is none, or which row it is taken from.
-            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
-            // DECODE(x, search, result, …, default)
-            ("decode", 0) => count > 2,
-            ("decode", index) => index % 2 == 1 && index + 1 < count,
-            (name, index) if is_conditional(name) => index + 1 == count,
-            _ => false,
-        };
+        let selects = selects(&name, index, count);
         todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
     }
 }

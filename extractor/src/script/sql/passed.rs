@@ -5,6 +5,7 @@
 use sqlparser::ast::Query;
 
 use super::batch::{self, Batch};
+use super::fallback::StandIns;
 use super::open_sql::{self, Reading};
 use super::prepare::{self, Prepared};
 use super::words::{self, Word};
@@ -43,6 +44,8 @@ pub(super) struct Parsed {
     dialect: Option<&'static str>,
     /// See [`Select::pair`].
     pair: Option<(String, String)>,
+    /// Of a statement that had to be mended.
+    stand_ins: Option<StandIns>,
 }
 
 impl Passed {
@@ -78,10 +81,13 @@ impl Outline {
         match self {
             Self::Known(sql) => sql,
             Self::Query(parsed) => {
-                let Parsed { query, prepared, dialect, pair } = *parsed;
+                let Parsed { query, prepared, dialect, pair, stand_ins } = *parsed;
                 let mut select = resolve::resolve(&query, dialect, catalogue);
+                if let Some(stand_ins) = &stand_ins {
+                    stand_ins.restore(&mut select);
+                }
                 prepared.restore(&mut select);
-                Sql::Select(Select { pair, ..select })
+                Sql::Select(Select { pair, fallback: stand_ins.is_some(), ..select })
             }
         }
     }
@@ -165,10 +171,14 @@ fn query(
         let same = (prepared.text == text).then_some(words);
         dialect::parse(&prepared.text, same, dialect)
     };
-    match parsed {
-        Some(query) => Outline::Query(Box::new(Parsed { query, prepared, dialect, pair })),
+    let mended = || fallback::mend(&prepared.text, dialect);
+    let mended = || mended().map(|(query, stand_ins)| (query, Some(stand_ins)));
+    match parsed.map(|query| (query, None)).or_else(mended) {
+        Some((query, stand_ins)) => {
+            Outline::Query(Box::new(Parsed { query, prepared, dialect, pair, stand_ins }))
+        }
         None => {
-            let mut select = fallback::read(words);
+            let mut select = fallback::read(&prepared.text, dialect);
             prepared.restore(&mut select);
             Outline::Known(Sql::Select(Select { pair, ..select }))
         }
