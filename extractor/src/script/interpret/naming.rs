@@ -7,7 +7,7 @@ use super::Machine;
 use super::registry::ACCESS_MARK;
 use super::resolve::Lookup;
 use crate::script::eval::wild_match;
-use crate::script::model::{Field, Open, Relation};
+use crate::script::model::{Field, Relation};
 
 /// Most aliases that are looked for among columns that are not known by name: each load of `*` has a
 /// field for each of them.
@@ -92,7 +92,7 @@ fn qualify(relation: &mut Relation, rules: &[(String, bool)], table: &str) {
     if qualified("\u{2}") {
         relation.opens = std::mem::take(&mut relation.opens)
             .into_values()
-            .map(|open| Open { prefix: format!("{table}.{}", open.prefix).into(), ..open })
+            .map(|open| open.prefixed(&format!("{table}.")))
             .map(|open| (open.key(), open))
             .collect();
     }

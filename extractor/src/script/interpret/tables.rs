@@ -9,6 +9,9 @@ use crate::script::outcome::DerivedField;
 use crate::script::paths::glob;
 use crate::script::statement::Pair;
 
+/// Names that one statement gives in tables that may have them, at most.
+const MAX_RENAMED: usize = 1_000_000;
+
 impl Machine<'_> {
     pub(super) fn drop_tables(&mut self, tables: &[String]) {
         self.materialise_all();
@@ -113,12 +116,39 @@ impl Machine<'_> {
                 names.insert(from, to);
             }
         }
-        let keys: BTreeSet<Rc<str>> =
-            names.keys().flat_map(|name| self.tables_with(name)).collect();
-        for key in keys {
+        // Tables by what is renamed in them for certain; any whose columns are not known by name may
+        // have the others, too.
+        let mut tables: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (from, to) in &names {
+            for key in self.tables_with(from) {
+                tables.entry(key).or_default().insert(from, to);
+            }
+        }
+        if self.open_tables.len().saturating_mul(names.len()) <= MAX_RENAMED {
+            let is_open = |key: &&Rc<str>| {
+                self.state.tables.get(&***key).is_some_and(|table| !table.relation.opens.is_empty())
+            };
+            for key in self.open_tables.iter().filter(is_open) {
+                tables.entry(Rc::clone(key)).or_default();
+            }
+        } else {
+            self.say("too many fields are renamed in tables whose fields are not known".to_owned());
+        }
+        for (key, own) in tables {
             let Some(mut table) = self.take_table(&key) else { continue };
-            self.rename_in(&mut table, &names);
-            let fresh: Vec<Rc<str>> = names.values().map(|name| Rc::from(*name)).collect();
+            let relation = &mut table.relation;
+            let others = names.iter().map(|(from, to)| (*from, *to));
+            let others = others.filter(|(from, to)| {
+                // A name that is taken is not given.
+                !own.contains_key(from) && !relation.fields.contains(to)
+            });
+            for open in relation.opens.values_mut() {
+                open.rename(others.clone());
+            }
+            if !own.is_empty() {
+                self.rename_in(&mut table, &own);
+            }
+            let fresh: Vec<Rc<str>> = own.values().map(|name| Rc::from(*name)).collect();
             let fresh = fresh.iter().filter(|name| table.relation.fields.contains(name));
             let fresh: Vec<Rc<str>> = fresh.cloned().collect();
             self.put_changed(&key, table, fresh.iter());
