@@ -92,7 +92,7 @@ fn qualify(relation: &mut Relation, rules: &[(String, bool)], table: &str) {
     if qualified("\u{2}") {
         relation.opens = std::mem::take(&mut relation.opens)
             .into_values()
-            .map(|open| open.prefixed(&format!("{table}.")))
+            .map(|open| open.qualified(table, full))
             .map(|open| (open.key(), open))
             .collect();
     }

@@ -175,13 +175,12 @@ impl Open {
         }
     }
 
-    /// Puts something before all names.
-    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
-        self.prefix = format!("{prefix}{}", self.prefix).into();
+    /// Puts a table's name before all names; `full`: what becomes of one.
+    pub(crate) fn qualified(mut self, table: &str, full: impl Fn(&Rc<str>) -> Rc<str>) -> Self {
+        self.prefix = format!("{table}.{}", self.prefix).into();
+        self.except = Rc::new(self.except.iter().map(&full).collect());
         if let Some(renamed) = &mut self.renamed {
-            let names = renamed.iter();
-            let names =
-                names.map(|(name, column)| (format!("{prefix}{name}").into(), column.clone()));
+            let names = renamed.iter().map(|(name, column)| (full(name), Rc::clone(column)));
             *renamed = Rc::new(names.collect());
         }
         self

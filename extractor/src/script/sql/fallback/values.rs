@@ -182,7 +182,11 @@ fn column(
     let word = shape.word(at)?;
     let alone =
         at > range.start && (is(at - 1, "(") || is(at - 1, ",")) && (is(end, ")") || is(end, ","));
-    if frame.unit == Some(at) {
+    // ODBC: `CONVERT(a, SQL_DATE)`
+    let is_type = alone
+        && frame.argument > 0
+        && word.text.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("sql_"));
+    if frame.unit == Some(at) || (is_type && word.kind == WordKind::Bare) {
         return None;
     }
     // `XMLELEMENT("name", value)`
