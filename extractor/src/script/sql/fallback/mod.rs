@@ -123,3 +123,70 @@ fn without_comments<'a>(text: &'a str, hint: Option<&'static str>) -> Cow<'a, st
     out.push_str(text.get(from..).unwrap_or_default());
     Cow::Owned(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mended statement as the parser writes it; of one that cannot be mended, its tables.
+    fn mended(text: &str) -> String {
+        match mend(text, None) {
+            Some((query, _)) => query.to_string(),
+            None => {
+                let tables = read(text, None).tables;
+                let names: Vec<String> = tables.into_iter().map(|it| it.table).collect();
+                format!("~{}", names.join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn statements_are_mended_piece_by_piece() {
+        let check = |text: &str, expected: &str| assert_eq!(mended(text), expected, "{text}");
+        check("SELECT a FROM t WHERE b ODD 1 ORDER BY c", "SELECT a FROM t");
+        check(
+            "SELECT a FROM t x ODD WHERE x.b ODD (SELECT c FROM u) GROUP BY a",
+            "SELECT a FROM t AS x WHERE (qlikm(x.b)) AND EXISTS (SELECT c FROM u)",
+        );
+        check("SELECT a, f(b ODD (1), t.c) d FROM t", "SELECT a, qlikm1m(t.c) AS qlikm0m FROM t");
+        check(
+            "SELECT a FROM t, u ODD ODD LEFT JOIN w USING k, z",
+            "SELECT a FROM t, u LEFT JOIN w USING(k, z)",
+        );
+        check("SELECT a FROM t ODD ODD 5 SELECT b FROM u", "SELECT a FROM t");
+        check(
+            "WITH c (x) AS (SELECT a FROM t ODD ODD 5) ODD ODD 5 SELECT x FROM c",
+            "WITH c (x) AS (SELECT a FROM t) SELECT x FROM c",
+        );
+    }
+
+    /// The work for a statement grows with its length, and nesting takes no stack.
+    #[test]
+    fn long_and_deep_statements_are_read() {
+        const MANY: usize = 10_000;
+        let check = |text: String, expected: &str| {
+            let found = mended(&text);
+            let shown: String = found.chars().take(expected.len()).collect();
+            assert_eq!(shown, expected, "{}", text.get(..60).unwrap_or_default());
+        };
+        let odd = " ODD ODD 5";
+        let each = |text: &str, between: &str| vec![text; MANY].join(between);
+        check(
+            format!("SELECT a FROM t WHERE {}{odd}", each("(b = 1)", " AND ")),
+            "SELECT a FROM t",
+        );
+        let (open, close) = ("(".repeat(MANY), ")".repeat(MANY));
+        check(format!("SELECT a FROM {open}t{close}{odd}"), "~t");
+        check(format!("SELECT {open}a{close} x FROM t{odd}"), "SELECT qlikm1m(a)");
+        check(format!("SELECT a FROM t WHERE {open}{odd}"), "SELECT a FROM t");
+        check(format!("SELECT a FROM t WHERE {}{odd}", "([{".repeat(MANY)), "SELECT a FROM t");
+        let nested = format!("{}t{}", "(SELECT a FROM ".repeat(MANY), ") x".repeat(MANY));
+        check(format!("SELECT a FROM {nested}{odd}"), "~t");
+        check(format!("{}{odd}", each("SELECT a FROM t ODD 5", " UNION ALL ")), "~t");
+        let within = each("b IN (SELECT c FROM u ODD ODD 5)", " AND ");
+        check(format!("SELECT a FROM t WHERE {within}{odd}"), "~t u");
+        check(format!("SELECT a FROM {}", each("t ODD ODD", ", ")), "~t");
+        let cases = format!("{} a {}", "CASE WHEN b THEN ".repeat(MANY), "END ".repeat(MANY));
+        check(format!("SELECT {cases} x FROM t{odd}"), "SELECT qlikm1m(a)");
+    }
+}
