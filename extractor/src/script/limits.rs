@@ -35,6 +35,9 @@ pub const MAX_FORKS: usize = 24;
 /// of their number. Later ones are followed one after another.
 pub const MAX_DECISIONS: usize = 5000;
 
+/// Fields and sources of tables that are merged after such branches, in all, for the same reason.
+pub const MAX_MERGED: usize = 5_000_000;
+
 /// Messages of one script.
 pub const MAX_DIAGNOSTICS: usize = 1000;
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Machine, Pending};
 use crate::script::eval::{self, Value};
+use crate::script::limits;
 use crate::script::model::{
     Field, Flow, Open, Relation, Rows, SourceId, Through, Use, rows, union_via,
 };
@@ -55,7 +56,9 @@ impl Machine<'_> {
             everything &= has_star(&load);
             self.site.resolution = site.resolution.max(above_site.resolution);
             relation = self.project(&load, relation);
-            text = format!("{};\n{text}", above_site.text).into();
+            if text.len() < limits::MAX_STATEMENT_TEXT {
+                text = format!("{};\n{text}", above_site.text).into();
+            }
             label = above.or(label);
             prefixes = its;
         }

@@ -156,6 +156,10 @@ struct Machine<'i> {
     forks: usize,
     /// Undecided branches so far.
     decisions: usize,
+    /// Fields and sources of tables that were merged after them.
+    merged: usize,
+    /// Entries of `by_signature` that branches made.
+    signed_in_branches: Vec<(u64, Rc<str>)>,
     /// The script ended on the level that is being followed; the level above goes on from there.
     exiting: bool,
     /// Decisions that are being followed inside one statement.
@@ -247,6 +251,8 @@ impl<'i> Machine<'i> {
             nesting: 0,
             forks: 0,
             decisions: 0,
+            merged: 0,
+            signed_in_branches: Vec::new(),
             exiting: false,
             inline_forks: 0,
             floor: 0,

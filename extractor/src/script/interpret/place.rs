@@ -132,8 +132,8 @@ impl Machine<'_> {
             relation.fields.names().filter(|name| !shared.contains(*name)).cloned().collect();
         let opens = if guess.is_some() { own.opens.clone() } else { Default::default() };
         let before = Relation { opens, ..Relation::default() };
-        for open in own.opens.values_mut() {
-            open.exclude(&fresh);
+        if !fresh.is_empty() {
+            own.opens.values_mut().for_each(|open| open.exclude(&fresh));
         }
         for (name, field) in relation.fields.iter() {
             if guess.as_ref() == Some(name) {

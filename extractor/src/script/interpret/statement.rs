@@ -233,10 +233,7 @@ impl Machine<'_> {
             Statement::RenameFieldsUsing(map) => self.rename_fields_using(&map),
             Statement::Qualify { patterns, on } => {
                 let rules = Rc::make_mut(&mut self.state.flags.qualify);
-                if patterns.iter().any(|pattern| pattern == "*") {
-                    rules.clear();
-                }
-                rules.extend(patterns.into_iter().map(|pattern| (pattern, on)));
+                patterns.into_iter().for_each(|pattern| rules.add(pattern, on));
             }
             Statement::Alias(pairs) => {
                 let aliases = Rc::make_mut(&mut self.state.flags.aliases);
@@ -244,11 +241,11 @@ impl Machine<'_> {
             }
             Statement::MapUsing { fields, map } => {
                 let rules = Rc::make_mut(&mut self.state.flags.using);
-                rules.extend(fields.into_iter().map(|field| (field, Some(map.clone()))));
+                fields.into_iter().for_each(|field| rules.add(field, Some(map.clone())));
             }
             Statement::Unmap(fields) => {
                 let rules = Rc::make_mut(&mut self.state.flags.using);
-                rules.extend(fields.into_iter().map(|field| (field, None)));
+                fields.into_iter().for_each(|field| rules.add(field, None));
             }
             Statement::CommentField { fields, text } => self.comment_fields(&fields, &text),
             Statement::CommentFieldsUsing(map) => self.comment_using(&map, false),
