@@ -1,6 +1,7 @@
 //! What the analysis of one app's script says.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The lineage of one app.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,8 +81,8 @@ pub struct Origin {
 pub struct SourceUse {
     /// Index into [`App::sources`].
     pub source: usize,
-    /// Statement that reads it, expanded, secrets masked.
-    pub statement: String,
+    /// Statement that reads it, expanded, secrets masked; shared by all sources of one statement.
+    pub statement: Arc<str>,
     /// Its line in the script.
     pub line: u32,
     /// Temporary tables on the way.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
@@ -37,6 +38,7 @@ impl Machine<'_> {
             sources: &self.sources,
             last,
             indices: HashMap::default(),
+            statements: HashMap::default(),
             app: App::default(),
         };
         if let Some(id) = self.state.flags.binary {
@@ -90,6 +92,8 @@ struct Shown<'a> {
     /// Names of the tables that are left.
     last: HashSet<&'a str>,
     indices: HashMap<SourceId, usize>,
+    /// Statements by where they are in memory: one may read thousands of sources.
+    statements: HashMap<*const u8, Arc<str>>,
     app: App,
 }
 
@@ -200,9 +204,12 @@ impl Shown<'_> {
     }
 
     fn used(&mut self, id: SourceId, used: &model::Use, own: &str) -> Option<SourceUse> {
+        let at = Rc::as_ptr(&used.statement).cast();
+        let statement = self.statements.entry(at).or_insert_with(|| (&*used.statement).into());
+        let statement = Arc::clone(statement);
         Some(SourceUse {
             source: self.source(id)?,
-            statement: used.statement.to_string(),
+            statement,
             line: used.line,
             via: self.via(&used.via, own),
             resolution: used.resolution,
