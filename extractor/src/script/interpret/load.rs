@@ -245,12 +245,11 @@ impl Machine<'_> {
                 read.relation = relation;
                 return read;
             }
-            let reason = if glob::is_unresolved(name) {
-                "its name is known only at reload"
-            } else {
-                "no such table is there"
-            };
-            self.say(format!("table `{name}` cannot be read: {reason}"));
+            let unresolved = glob::is_unresolved(name);
+            let reason =
+                if unresolved { "its name is known only at reload" } else { "no such table is there" };
+            let message = format!("table `{name}` cannot be read: {reason}");
+            if unresolved { self.notice(message) } else { self.say(message) }
             self.refer(ReferenceKind::Resident, name, Status::Unresolved(reason.to_owned()));
             read.relation.any = Some(Rc::default());
             return read;

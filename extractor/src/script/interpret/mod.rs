@@ -44,7 +44,7 @@ use super::mask::mask;
 use super::model::state::Choice;
 use super::model::{SourceId, Sources, State, StoredFile, Use};
 use super::outcome::{
-    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
+    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Severity, Status,
 };
 use super::paths::Connections;
 use super::sql::Temporaries;
@@ -375,11 +375,21 @@ impl<'i> Machine<'i> {
     }
 
     fn say_at(&mut self, at: Position, message: String) {
+        self.diagnose(at, Severity::Problem, message);
+    }
+
+    /// Says what is no failure: that only a reload can tell.
+    fn notice(&mut self, message: String) {
+        self.diagnose(self.site.at, Severity::Notice, message);
+    }
+
+    fn diagnose(&mut self, at: Position, severity: Severity, message: String) {
         let message = mask(&message);
         if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
             && self.said.insert((at.line, message.clone()))
         {
-            self.diagnostics.push(Diagnostic { line: at.line, column: at.column, message });
+            let Position { line, column } = at;
+            self.diagnostics.push(Diagnostic { line, column, message, severity });
         }
     }
 

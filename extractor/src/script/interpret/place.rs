@@ -71,7 +71,7 @@ impl Machine<'_> {
                     }
                 }
                 None => {
-                    self.say("the tables that `GENERIC` makes depend on the data".to_owned());
+                    self.notice("the tables that `GENERIC` makes depend on the data".to_owned());
                     let relation = self.generic_unknown(relation);
                     self.create(&format!("{name}.*"), relation, text);
                 }
@@ -171,7 +171,7 @@ impl Machine<'_> {
         self.state.flags.last_table = Some(Rc::clone(key));
         if let Some(guess) = guess {
             let shown = key.trim_start_matches(ACCESS_MARK);
-            self.say(format!(
+            self.notice(format!(
                 "the fields of `{shown}` are not known: `{guess}` is taken for the key of the join"
             ));
         }

@@ -22,7 +22,7 @@ impl Machine<'_> {
                 ItemKind::Star => self.star(&input, &mut output),
                 // A variable that may hold several fields: any of the input's unknown ones.
                 ItemKind::Field(name) if !item.named && is_unresolved(name) => {
-                    self.say(format!("what `{name}` stands for is known only at reload"));
+                    self.notice(format!("what `{name}` stands for is known only at reload"));
                     let opens = input.opens.clone();
                     self.star(&Relation { opens, ..Relation::default() }, &mut output);
                 }
@@ -97,7 +97,7 @@ impl Machine<'_> {
             return self.passed(&Field { flows, comment });
         }
         if is_unresolved(name) {
-            self.say(format!("what `{name}` stands for is known only at reload"));
+            self.notice(format!("what `{name}` stands for is known only at reload"));
         } else {
             self.missing_field(name);
         }

@@ -106,7 +106,7 @@ impl Machine<'_> {
             }
         }
         if ambiguous && flows.is_empty() {
-            self.say(format!("field `{name}` may come from several joined tables"));
+            self.notice(format!("field `{name}` may come from several joined tables"));
             let reason = "several joined tables may have it".to_owned();
             self.refer(ReferenceKind::Table, name, Status::Ambiguous(reason));
             return Some(Vec::new());
@@ -152,7 +152,7 @@ impl Machine<'_> {
     pub(super) fn map_flows(&mut self, name: &str) -> Vec<Flow> {
         let Some(mapping) = self.state.mappings.get(name).cloned() else {
             if name.is_empty() || name.contains("$(") {
-                self.say("the mapping table's name is known only at reload".to_owned());
+                self.notice("the mapping table's name is known only at reload".to_owned());
             } else {
                 self.say(format!("mapping table `{name}` is not there"));
                 let reason = "no such mapping table is there".to_owned();

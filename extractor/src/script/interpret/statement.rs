@@ -300,7 +300,7 @@ impl Machine<'_> {
         let body = text.trim().get(5..).unwrap_or_default().trim_start();
         if body.starts_with("!!qlc") || body.starts_with("!!nodegraph") {
             let shown: String = mask(body).chars().take(80).collect();
-            self.say(format!("annotation `{shown}` is not followed"));
+            self.notice(format!("annotation `{shown}` is not followed"));
         }
     }
 

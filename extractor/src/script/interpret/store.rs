@@ -19,12 +19,13 @@ impl Machine<'_> {
         format: Option<String>,
     ) {
         let Some((name, relation)) = self.stored_relation(table) else {
-            let reason = if glob::is_unresolved(table) {
-                "its name is known only at reload"
+            if glob::is_unresolved(table) {
+                self.notice(format!(
+                    "table `{table}` cannot be stored: its name is known only at reload"
+                ));
             } else {
-                "no such table is there"
-            };
-            self.say(format!("table `{table}` cannot be stored: {reason}"));
+                self.say(format!("table `{table}` cannot be stored: no such table is there"));
+            }
             return;
         };
         let mut through = Through::new(&name);

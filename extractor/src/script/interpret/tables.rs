@@ -21,7 +21,7 @@ impl Machine<'_> {
                 // A mapping table may be dropped too.
                 None if self.state.mappings.remove(&name.as_str().into()).is_some() => {}
                 None if glob::is_unresolved(name) => {
-                    self.say(format!("which table `{name}` is dropped is known only at reload"));
+                    self.notice(format!("which table `{name}` is dropped is known only at reload"));
                 }
                 None => self.say(format!("table `{name}` to drop is not there")),
             }
@@ -31,7 +31,7 @@ impl Machine<'_> {
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
         self.materialise_all();
         for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
-            self.say(format!("which field `{field}` is dropped is known only at reload"));
+            self.notice(format!("which field `{field}` is dropped is known only at reload"));
         }
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
@@ -108,7 +108,7 @@ impl Machine<'_> {
         for Pair { from, to } in pairs {
             // Which column it is only the reload knows: it must not become one of that name.
             if glob::is_unresolved(from) {
-                self.say(format!("which field `{from}` is renamed is known only at reload"));
+                self.notice(format!("which field `{from}` is renamed is known only at reload"));
             } else {
                 names.insert(from, to);
             }
@@ -175,7 +175,7 @@ impl Machine<'_> {
             return None;
         };
         let Some(rows) = &mapping.rows else {
-            self.say(format!("what mapping table `{map}` renames depends on its data"));
+            self.notice(format!("what mapping table `{map}` renames depends on its data"));
             return None;
         };
         let pairs = (0..rows.rows.len())
