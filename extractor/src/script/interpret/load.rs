@@ -163,7 +163,8 @@ impl Machine<'_> {
             format: format.name.clone().or_else(|| format_of(path)),
             connection: normalised.connection,
         };
-        let id = self.sources.source(source);
+        let file = self.sources.source(source);
+        let id = self.version(&normalised.path, file);
         let mut relation = Relation::default();
         relation.sources.insert(id, self.used(id));
         let status = if glob::is_unresolved(path) {

@@ -27,6 +27,7 @@ mod subs;
 mod tables;
 mod transform;
 mod variables;
+mod versions;
 mod view;
 mod worlds;
 
@@ -52,6 +53,7 @@ use super::statement::{Load, Prefix};
 use super::trace::Trace;
 use ahead::{Plan, Reader, Ready};
 use control::Block;
+use versions::Versions;
 use view::View;
 use worlds::Worlds;
 
@@ -124,6 +126,8 @@ struct Machine<'i> {
     by_field: RefCell<registry::FieldIndex>,
     /// Tables by lower-case name; entries may be out of date.
     by_lower: HashMap<String, BTreeSet<Rc<str>>>,
+    /// Whether there may be tables of names that are not known.
+    has_open_names: bool,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
@@ -143,6 +147,7 @@ struct Machine<'i> {
     /// Rounds of loops that were followed because the log has them.
     logged_rounds: usize,
     missing_includes: RefCell<BTreeSet<String>>,
+    versions: Versions,
     /// What stores wrote in branches that ended the script.
     lost_stores: Vec<(Rc<str>, Rc<StoredFile>)>,
     order: usize,
@@ -228,6 +233,7 @@ impl<'i> Machine<'i> {
             signed: HashSet::default(),
             by_field: RefCell::default(),
             by_lower: HashMap::default(),
+            has_open_names: false,
             open_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
             open_sql: None,
@@ -238,6 +244,7 @@ impl<'i> Machine<'i> {
             trace: input.log.map(|log| Trace::new(log, &unit)),
             logged_rounds: 0,
             missing_includes: RefCell::default(),
+            versions: Versions::default(),
             lost_stores: Vec::new(),
             order: 0,
             joins: 0,

@@ -76,7 +76,7 @@ impl Machine<'_> {
             let parsed = statement::parse(&expanded.text);
             let before = self.worlds.fixed.len();
             self.worlds.fixed.extend(guard.iter().copied());
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             self.worlds.fixed.truncate(before);
             for (inner, assignment) in here {
                 let Some((target, value, _)) = assignment else { return false };
@@ -178,7 +178,7 @@ impl Machine<'_> {
 
     fn perform(&mut self, parsed: Parsed) {
         if matches!(parsed.statement, Statement::Set { .. } | Statement::Let { .. }) {
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             let mut target = None;
             let mut values = Vec::new();
             for (guard, assignment) in here {
@@ -330,6 +330,8 @@ impl Machine<'_> {
     fn report_includes(&mut self) {
         let missing = std::mem::take(&mut *self.missing_includes.borrow_mut());
         for path in missing {
+            // It may make tables.
+            self.has_open_names = true;
             self.say(format!("included file `{path}` is not given"));
             let reason = "its text is not given".to_owned();
             self.refer(ReferenceKind::Include, &path, Status::Unresolved(reason));

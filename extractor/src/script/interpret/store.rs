@@ -82,6 +82,8 @@ impl Machine<'_> {
             let mut both = StoredFile::clone(earlier);
             both.relation.union(&file.relation);
             file = both;
+        } else {
+            self.replace_version(&key);
         }
         self.state.stores.set(key, Rc::new(file));
     }

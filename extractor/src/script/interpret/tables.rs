@@ -83,6 +83,7 @@ impl Machine<'_> {
                 self.say(format!("table `{from}` cannot be renamed: `{to}` is there"));
                 continue;
             }
+            self.has_open_names |= glob::is_unresolved(to);
             if let Some(table) = self.take_table(&key) {
                 self.by_lower.entry(to.to_lowercase()).or_default().insert(Rc::clone(&new));
                 self.put_table(&new, table);

@@ -8,7 +8,7 @@ pub(crate) mod relation;
 pub(crate) mod rows;
 pub(crate) mod state;
 
-pub(crate) use fields::Field;
+pub(crate) use fields::{Field, MAX_FLOWS};
 pub(crate) use origin::{SourceId, Sources};
 pub(crate) use relation::{Flow, Open, Relation, Through, Use, union_via};
 pub(crate) use rows::Rows;

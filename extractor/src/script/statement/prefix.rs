@@ -16,6 +16,8 @@ pub(crate) enum Prefix {
         table: Option<String>,
     },
     Mapping,
+    /// `ADD`, `REPLACE`: runs in partial reloads, too.
+    Partial,
     /// `ADD ONLY`, `REPLACE ONLY`: runs in partial reloads alone.
     PartialOnly,
     Crosstable {
@@ -96,6 +98,7 @@ pub(super) fn read(tokens: &Tokens<'_>, mut at: usize) -> (Vec<Prefix>, usize) {
                     prefixes.push(Prefix::PartialOnly);
                     at += 1;
                 }
+                prefixes.push(Prefix::Partial);
             }
             "merge" => {
                 // `MERGE [ONLY] [(sequence)] ON keys [CONCATENATE(t)] LOAD …`
