@@ -38,6 +38,7 @@ impl Machine<'_> {
         read: Read,
     ) {
         let Read { mut relation, latent, name } = read;
+        self.candidates.clear();
         let mut everything = true;
         if let Some(load) = own {
             everything &= has_star(load);
@@ -62,10 +63,10 @@ impl Machine<'_> {
         self.site = site;
         relation.fallback = None;
         let flowing = relation.flowing_sources(&self.sources);
-        let nothing_flows = flowing.is_empty();
+        let all = everything || flowing.is_empty();
         let taken = latent
             .into_iter()
-            .filter(|(id, _)| everything || nothing_flows || flowing.contains(id))
+            .filter(|(id, _)| all || flowing.contains(id) || self.candidates.contains(id))
             .collect();
         relation.add_sources(&taken);
         self.place(label, &prefixes, relation, &name, &text);

@@ -78,6 +78,7 @@ impl Machine<'_> {
                 self.enter_loop(index, end, LoopKind::Count { variable, value, last, step });
             }
             _ => {
+                self.counters.insert(Rc::clone(&variable));
                 self.set_value(&variable, Value::unknown_variable(&variable));
                 self.enter_loop(index, end, LoopKind::Once);
             }

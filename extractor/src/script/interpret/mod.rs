@@ -106,6 +106,8 @@ struct Machine<'i> {
     alternatives: Vec<(Vec<Choice>, Vec<Pending>)>,
     /// Subs by lower-case name.
     subs: HashMap<String, Sub>,
+    /// Variables of loops that count, how far only the reload knows.
+    counters: HashSet<Rc<str>>,
     /// Values that stand for the files which a mask meets.
     masks: HashSet<Rc<str>>,
     site: Site,
@@ -136,6 +138,8 @@ struct Machine<'i> {
     open_sql: Option<HashSet<String>>,
     /// Temporary tables of the databases.
     temporaries: Temporaries,
+    /// Sources of which one has a field that the present statement takes.
+    candidates: BTreeSet<SourceId>,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -218,6 +222,7 @@ impl<'i> Machine<'i> {
             pending: Vec::new(),
             alternatives: Vec::new(),
             subs: HashMap::default(),
+            counters: HashSet::default(),
             masks: HashSet::default(),
             site: Site::default(),
             diagnostics: Vec::new(),
@@ -238,6 +243,7 @@ impl<'i> Machine<'i> {
             catalogue: HashSet::default(),
             open_sql: None,
             temporaries: Temporaries::default(),
+            candidates: BTreeSet::new(),
             uses: HashMap::default(),
             suffixes: HashMap::default(),
             binary_tables: BTreeMap::new(),

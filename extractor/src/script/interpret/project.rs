@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::resolve::Lookup;
 use crate::script::expression::Reference;
+use crate::script::lex::part;
 use crate::script::mask::mask;
 use crate::script::model::{Field, Flow, Relation, origin, union_via};
 use crate::script::statement::{ItemKind, Load};
@@ -37,6 +38,9 @@ impl Machine<'_> {
                         if let Reference::Peek { field, table: None } = reference {
                             later.push((Rc::clone(&output_name), field.clone()));
                         }
+                    }
+                    if references.is_empty() && has_columns(&input) {
+                        self.open_expression(text);
                     }
                     let field = self.computed_field(&lookup, text, references);
                     output.fields.set(output_name, field);
@@ -117,6 +121,16 @@ impl Machine<'_> {
         Field::of(vec![self.combined(&flows, text)])
     }
 
+    /// An expression may be made of nothing but variables that are not known: their text may name
+    /// fields.
+    fn open_expression(&mut self, text: &str) {
+        let Some((_, rest)) = text.split_once("$(") else { return };
+        let variable = part(rest, 0, rest.find(')').unwrap_or(rest.len()));
+        if !rest.starts_with('=') && !text.contains('\'') && !self.counters.contains(variable) {
+            self.notice(format!("what `$({variable})` stands for is known only at reload"));
+        }
+    }
+
     /// One way that takes values from several.
     fn combined(&self, flows: &[Flow], text: &str) -> Flow {
         let resolution = flows.iter().map(|flow| flow.resolution).max().unwrap_or_default();
@@ -158,6 +172,11 @@ impl Machine<'_> {
             }
         }
     }
+}
+
+/// Whether what is read has columns, other than rows that are generated.
+fn has_columns(input: &Relation) -> bool {
+    !input.fields.is_empty() || !input.opens.is_empty() || input.any.is_some()
 }
 
 /// Whether a name is nothing but a variable that could not be expanded.

@@ -269,6 +269,7 @@ impl Machine<'_> {
             Statement::Directory(path) => {
                 self.state.flags.directory = (!path.is_empty()).then(|| path.into());
             }
+            Statement::Control(text) => self.run_unit(Unit::new(&text, None)),
             Statement::Unknown(reason) => self.say(format!("statement not understood: {reason}")),
             Statement::Label => self.state.flags.label = label.map(Rc::from),
             Statement::Set { .. } | Statement::Let { .. } | Statement::Nothing => {}

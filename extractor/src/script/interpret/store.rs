@@ -28,6 +28,7 @@ impl Machine<'_> {
             }
             return;
         };
+        self.candidates.clear();
         let mut through = Through::new(&name);
         let mut stored = Relation::default();
         match fields {
@@ -56,7 +57,8 @@ impl Machine<'_> {
         }
         let flowing = stored.flowing_sources(&self.sources);
         for (id, used) in &relation.sources {
-            if fields.is_none() || flowing.is_empty() || flowing.contains(id) {
+            let all = fields.is_none() || flowing.is_empty();
+            if all || flowing.contains(id) || self.candidates.contains(id) {
                 let via = union_via([&used.via, &through.via(&Rc::default())]);
                 stored.sources.insert(*id, Use { via, ..used.clone() });
             }

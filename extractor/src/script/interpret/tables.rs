@@ -114,9 +114,15 @@ impl Machine<'_> {
                 names.insert(from, to);
             }
         }
-        let keys: BTreeSet<Rc<str>> =
-            names.keys().flat_map(|name| self.tables_with(name)).collect();
-        for key in keys {
+        // A table of which not all fields are known takes part in those renames alone that it may
+        // have the field of.
+        let mut by_table: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (&from, &to) in &names {
+            for key in self.tables_with(from) {
+                by_table.entry(key).or_default().insert(from, to);
+            }
+        }
+        for (key, names) in by_table {
             let Some(mut table) = self.take_table(&key) else { continue };
             self.rename_in(&mut table, &names);
             let fresh: Vec<Rc<str>> = names.values().map(|name| Rc::from(*name)).collect();
@@ -132,7 +138,11 @@ impl Machine<'_> {
             let mut taken = BTreeSet::new();
             for (from, to) in names {
                 taken.insert(Rc::from(*to));
-                if relation.fields.contains(from) {
+                if let Some(mut field) = relation.fields.get(from).cloned() {
+                    // A column of that name among the unknown ones is renamed with it.
+                    field.flows = self.with_opens(relation, from, &field);
+                    relation.fields.set(Rc::from(*from), field);
+                    taken.insert(Rc::from(*from));
                     continue;
                 }
                 let opens = relation.opens.values();

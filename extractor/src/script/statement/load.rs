@@ -149,7 +149,11 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
     let text = tokens.span(from, end);
     let single = tokens.get(from).filter(|_| end == from + 1);
     let kind = match single {
-        Some(token) if matches!(token.kind, TokenKind::Word | TokenKind::Name) => {
+        // `$(v) as x`: the variable may hold any expression.
+        Some(token)
+            if matches!(token.kind, TokenKind::Word | TokenKind::Name)
+                && !(alias.is_some() && is_variable(tokens, from)) =>
+        {
             ItemKind::Field(tokens.name_at(from).unwrap_or_default())
         }
         _ => ItemKind::Expression {
