@@ -159,6 +159,7 @@ fn problems(report: &Report) -> Vec<String> {
     let diagnostics = report.apps.iter().flat_map(|(name, app)| {
         app.diagnostics
             .iter()
+            .filter(|it| it.is_problem())
             .map(move |it| format!("{name}:{}:{}: {}", it.line, it.column, it.message))
     });
     diagnostics.collect()
@@ -314,6 +315,41 @@ mod tests {
         check(&["two.qvs"], &["last.log"], Ok([false, true]));
         check(&["two.qvs"], &["One.log"], Err("log One.log"));
         check(&["one.qvs"], &["One.log", "two.log"], Err("pairs two.log"));
+    }
+
+    /// What a reload decides is said, but nothing that a run could fail for.
+    #[test]
+    fn what_only_a_reload_can_tell_is_no_problem() {
+        let check = |script: &str, said: &str, problems: usize| {
+            let found = analyse(&[("a.qvs", script.as_bytes())], &["a.qvs"], &[]);
+            let found = found.expect("an analysis");
+            assert!(text(&found).contains(said), "{script}: {}", text(&found));
+            assert_eq!(found.problems.len(), problems, "{script}: {:?}", found.problems);
+        };
+        const OPEN: &str = "T: LOAD * FROM [lib://D/a.qvd] (qvd);\n";
+        check("GENERIC LOAD a, b, c FROM [lib://D/a.qvd] (qvd);", "depend on the data", 0);
+        check(
+            &format!("{OPEN}JOIN (T) LOAD * FROM [lib://D/b.qvd] (qvd);\nU: LOAD x RESIDENT T;"),
+            "may come from several joined tables",
+            0,
+        );
+        check(
+            &format!("{OPEN}JOIN (T) LOAD k, b FROM [lib://D/b.qvd] (qvd);"),
+            "`k` is taken for the key of the join",
+            0,
+        );
+        check(
+            "M: MAPPING LOAD a, b FROM [lib://D/m.qvd] (qvd);\nRENAME FIELDS USING M;",
+            "depends on its data",
+            0,
+        );
+        check("T: LOAD a, $(vMore) FROM [lib://D/a.qvd] (qvd);", "known only at reload", 0);
+        check("TRACE !!qlc x;", "is not followed", 0);
+        check("STORE T_$(=Today()) INTO [lib://D/a.qvd] (qvd);", "known only at reload", 0);
+        check("STORE T INTO [lib://D/a.qvd] (qvd);", "no such table is there", 1);
+        check("T: LOAD a RESIDENT U;", "no such table is there", 1);
+        check("T: LOAD ApplyMap('M', a) as a FROM [lib://D/a.qvd] (qvd);", "is not there", 1);
+        check("oops;", "starts no known statement", 1);
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod trace;
 
 pub use outcome::{
     App, DerivedField, Diagnostic, Evidence, Field, Flow, Origin, Reference, ReferenceKind,
-    Resolution, Source, SourceUse, Status, Store, Table,
+    Resolution, Severity, Source, SourceUse, Status, Store, Table,
 };
 pub use paths::{Connections, DataConnection, Normalised};
 pub(crate) use paths::{format_of, glob};

@@ -39,6 +39,7 @@ impl Machine<'_> {
         read: Read,
     ) {
         let Read { mut relation, latent, name } = read;
+        self.candidates.clear();
         let mut everything = true;
         if let Some(load) = own {
             everything &= has_star(load);
@@ -65,10 +66,10 @@ impl Machine<'_> {
         self.site = site;
         relation.fallback = None;
         let flowing = relation.flowing_sources(&self.sources);
-        let nothing_flows = flowing.is_empty();
+        let all = everything || flowing.is_empty();
         let taken = latent
             .into_iter()
-            .filter(|(id, _)| everything || nothing_flows || flowing.contains(id))
+            .filter(|(id, _)| all || flowing.contains(id) || self.candidates.contains(id))
             .collect();
         relation.add_sources(&taken);
         self.place(label, &prefixes, relation, &name, &text);
@@ -166,7 +167,8 @@ impl Machine<'_> {
             format: format.name.clone().or_else(|| format_of(path)),
             connection: normalised.connection,
         };
-        let id = self.sources.source(source);
+        let file = self.sources.source(source);
+        let id = self.version(&normalised.path, file);
         let mut relation = Relation::default();
         relation.sources.insert(id, self.used(id));
         let status = if glob::is_unresolved(path) {
@@ -248,12 +250,18 @@ impl Machine<'_> {
                 read.relation = relation;
                 return read;
             }
-            let reason = if glob::is_unresolved(name) {
+            let unresolved = glob::is_unresolved(name);
+            let reason = if unresolved {
                 "its name is known only at reload"
             } else {
                 "no such table is there"
             };
-            self.say(format!("table `{name}` cannot be read: {reason}"));
+            let message = format!("table `{name}` cannot be read: {reason}");
+            if unresolved {
+                self.notice(message)
+            } else {
+                self.say(message)
+            }
             self.refer(ReferenceKind::Resident, name, Status::Unresolved(reason.to_owned()));
             read.relation.any = Some(Rc::default());
             return read;

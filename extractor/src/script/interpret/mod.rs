@@ -27,6 +27,7 @@ mod subs;
 mod tables;
 mod transform;
 mod variables;
+mod versions;
 mod view;
 mod worlds;
 
@@ -44,7 +45,7 @@ use super::mask::mask;
 use super::model::state::Choice;
 use super::model::{SourceId, Sources, State, StoredFile, Use};
 use super::outcome::{
-    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
+    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Severity, Status,
 };
 use super::paths::Connections;
 use super::sql::Temporaries;
@@ -52,6 +53,7 @@ use super::statement::{Load, Prefix};
 use super::trace::Trace;
 use ahead::{Plan, Reader, Ready};
 use control::Block;
+use versions::Versions;
 use view::View;
 use worlds::Worlds;
 
@@ -104,6 +106,8 @@ struct Machine<'i> {
     alternatives: Vec<(Vec<Choice>, Vec<Pending>)>,
     /// Subs by lower-case name.
     subs: HashMap<String, Sub>,
+    /// Variables of loops that count, how far only the reload knows.
+    counters: HashSet<Rc<str>>,
     /// Values that stand for the files which a mask meets.
     masks: HashSet<Rc<str>>,
     site: Site,
@@ -124,6 +128,8 @@ struct Machine<'i> {
     by_field: RefCell<registry::FieldIndex>,
     /// Tables by lower-case name; entries may be out of date.
     by_lower: HashMap<String, BTreeSet<Rc<str>>>,
+    /// Whether there may be tables of names that are not known.
+    has_open_names: bool,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
@@ -132,6 +138,8 @@ struct Machine<'i> {
     open_sql: Option<HashSet<String>>,
     /// Temporary tables of the databases.
     temporaries: Temporaries,
+    /// Sources of which one has a field that the present statement takes.
+    candidates: BTreeSet<SourceId>,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -143,6 +151,7 @@ struct Machine<'i> {
     /// Rounds of loops that were followed because the log has them.
     logged_rounds: usize,
     missing_includes: RefCell<BTreeSet<String>>,
+    versions: Versions,
     /// What stores wrote in branches that ended the script.
     lost_stores: Vec<(Rc<str>, Rc<StoredFile>)>,
     order: usize,
@@ -217,6 +226,7 @@ impl<'i> Machine<'i> {
             pending: Vec::new(),
             alternatives: Vec::new(),
             subs: HashMap::default(),
+            counters: HashSet::default(),
             masks: HashSet::default(),
             site: Site::default(),
             diagnostics: Vec::new(),
@@ -232,16 +242,19 @@ impl<'i> Machine<'i> {
             signed: HashSet::default(),
             by_field: RefCell::default(),
             by_lower: HashMap::default(),
+            has_open_names: false,
             open_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
             open_sql: None,
             temporaries: Temporaries::default(),
+            candidates: BTreeSet::new(),
             uses: HashMap::default(),
             suffixes: HashMap::default(),
             binary_tables: BTreeMap::new(),
             trace: input.log.map(|log| Trace::new(log, &unit)),
             logged_rounds: 0,
             missing_includes: RefCell::default(),
+            versions: Versions::default(),
             lost_stores: Vec::new(),
             order: 0,
             joins: 0,
@@ -381,11 +394,21 @@ impl<'i> Machine<'i> {
     }
 
     fn say_at(&mut self, at: Position, message: String) {
+        self.diagnose(at, Severity::Problem, message);
+    }
+
+    /// Says what is no failure: that only a reload can tell.
+    fn notice(&mut self, message: String) {
+        self.diagnose(self.site.at, Severity::Notice, message);
+    }
+
+    fn diagnose(&mut self, at: Position, severity: Severity, message: String) {
         let message = mask(&message);
         if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
             && self.said.insert((at.line, message.clone()))
         {
-            self.diagnostics.push(Diagnostic { line: at.line, column: at.column, message });
+            let Position { line, column } = at;
+            self.diagnostics.push(Diagnostic { line, column, message, severity });
         }
     }
 

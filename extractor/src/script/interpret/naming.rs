@@ -88,7 +88,11 @@ fn qualify(relation: &mut Relation, rules: &Rules<bool>, table: &str) {
     if qualified("\u{2}") {
         relation.opens = std::mem::take(&mut relation.opens)
             .into_values()
-            .map(|open| Open { prefix: format!("{table}.{}", open.prefix).into(), ..open })
+            .map(|open| Open {
+                prefix: format!("{table}.{}", open.prefix).into(),
+                except: Rc::new(open.except.iter().map(full).collect()),
+                ..open
+            })
             .map(|open| (open.key(), open))
             .collect();
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::resolve::Lookup;
 use crate::script::expression::Reference;
+use crate::script::lex::part;
 use crate::script::mask::mask;
 use crate::script::model::{Field, Fields, Flow, Origins, Relation, origin, union_via};
 use crate::script::outcome::Resolution;
@@ -24,7 +25,7 @@ impl Machine<'_> {
                 ItemKind::Star => Output::All,
                 // A variable that may hold several fields: any of the input's unknown ones.
                 ItemKind::Field(name) if !item.named && is_unresolved(name) => {
-                    self.say(format!("what `{name}` stands for is known only at reload"));
+                    self.notice(format!("what `{name}` stands for is known only at reload"));
                     Output::Unknown
                 }
                 ItemKind::Field(name) => {
@@ -36,6 +37,9 @@ impl Machine<'_> {
                         if let Reference::Peek { field, table: None } = reference {
                             later.push((Rc::clone(&name), field.clone()));
                         }
+                    }
+                    if references.is_empty() && has_columns(&input) {
+                        self.open_expression(text);
                     }
                     Output::Field(name, self.computed_field(&lookup, text, references))
                 }
@@ -146,7 +150,7 @@ impl Machine<'_> {
             return self.passed(&Field { flows, comment });
         }
         if is_unresolved(name) {
-            self.say(format!("what `{name}` stands for is known only at reload"));
+            self.notice(format!("what `{name}` stands for is known only at reload"));
         } else {
             self.missing_field(name);
         }
@@ -164,6 +168,16 @@ impl Machine<'_> {
             flows.extend(self.reference_flows(lookup, reference).unwrap_or_default());
         }
         Field::of(vec![self.combined(&flows, text)])
+    }
+
+    /// An expression may be made of nothing but variables that are not known: their text may name
+    /// fields.
+    fn open_expression(&mut self, text: &str) {
+        let Some((_, rest)) = text.split_once("$(") else { return };
+        let variable = part(rest, 0, rest.find(')').unwrap_or(rest.len()));
+        if !rest.starts_with('=') && !text.contains('\'') && !self.counters.contains(variable) {
+            self.notice(format!("what `$({variable})` stands for is known only at reload"));
+        }
     }
 
     /// One way that takes values from several.
@@ -217,6 +231,11 @@ fn peek_fields(output: &mut Relation, later: &[(Rc<str>, String)], input: &[Orig
             }
         }
     }
+}
+
+/// Whether what is read has columns, other than rows that are generated.
+fn has_columns(input: &Relation) -> bool {
+    !input.fields.is_empty() || !input.opens.is_empty() || input.any.is_some()
 }
 
 /// Whether a name is nothing but a variable that could not be expanded.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::model::{Relation, Table};
+use crate::script::paths::glob;
 
 /// Marks tables of the section access: names there are a domain of their own.
 pub(super) const ACCESS_MARK: char = '\u{1}';
@@ -148,6 +149,7 @@ impl Machine<'_> {
 
     /// A new table; a name that is taken gets the next free number.
     pub(super) fn create(&mut self, name: &str, relation: Relation, text: &Rc<str>) -> Rc<str> {
+        self.has_open_names |= glob::is_unresolved(name) || name.ends_with(".*");
         let mut key = self.key_of(name);
         if self.state.tables.get(&key).is_some() {
             let base = Rc::clone(&key);

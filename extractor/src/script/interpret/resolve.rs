@@ -47,7 +47,7 @@ impl Machine<'_> {
         // Which column it is only the reload knows.
         let is_open = !relation.opens.is_empty() || relation.fallback.is_some();
         if is_open && glob::is_unresolved(name) {
-            return Some(Rc::default());
+            return Some(Rc::new(self.any_column(relation)));
         }
         let flows = self.open_flows(relation, name);
         if flows.is_some() {
@@ -64,7 +64,12 @@ impl Machine<'_> {
 
     /// What flows into a field that is known, and, where it is a column taken as it is, what the
     /// columns that are not known by name may add: those of another load that was concatenated.
-    fn with_opens(&mut self, relation: &Relation, name: &str, field: &Field) -> Rc<Vec<Flow>> {
+    pub(super) fn with_opens(
+        &mut self,
+        relation: &Relation,
+        name: &str,
+        field: &Field,
+    ) -> Rc<Vec<Flow>> {
         if relation.opens.is_empty() || !field.is_plain() {
             return Rc::clone(&field.flows);
         }
@@ -77,6 +82,18 @@ impl Machine<'_> {
             }
         }
         merged.flows
+    }
+
+    /// What flows into a column of which only the reload knows which it is.
+    fn any_column(&mut self, relation: &Relation) -> Vec<Flow> {
+        let opens = relation.opens.values().chain(relation.fallback.as_deref());
+        let flows = opens.take(MAX_ORIGINS).map(|open| Flow {
+            origins: self.sources.single(open.source, open.table.as_ref(), "*"),
+            expression: None,
+            via: Rc::clone(&open.via),
+            resolution: open.resolution,
+        });
+        flows.collect()
     }
 
     /// Flows of a name among columns that are not known by name.
@@ -102,11 +119,15 @@ impl Machine<'_> {
             let only = if sides.len() == 1 { sides.values().next() } else { None };
             match sides.values().find(known).or(only) {
                 Some(side) => flows.extend(side.iter().map(|(_, flow)| flow.clone())),
-                None => ambiguous = true,
+                None => {
+                    ambiguous = true;
+                    // One of them it is.
+                    self.candidates.extend(sides.values().flatten().map(|(id, _)| *id));
+                }
             }
         }
         if ambiguous && flows.is_empty() {
-            self.say(format!("field `{name}` may come from several joined tables"));
+            self.notice(format!("field `{name}` may come from several joined tables"));
             let reason = "several joined tables may have it".to_owned();
             self.refer(ReferenceKind::Table, name, Status::Ambiguous(reason));
             return Some(Vec::new());
@@ -145,14 +166,18 @@ impl Machine<'_> {
     }
 
     pub(super) fn missing_field(&mut self, name: &str) {
-        self.say(format!("field `{name}` is not among the fields that are read"));
+        if glob::is_unresolved(name) {
+            self.notice(format!("which field `{name}` is is known only at reload"));
+        } else {
+            self.say(format!("field `{name}` is not among the fields that are read"));
+        }
     }
 
     /// What a mapping table's second column takes values from.
     pub(super) fn map_flows(&mut self, name: &str) -> Vec<Flow> {
         let Some(mapping) = self.state.mappings.get(name).cloned() else {
             if name.is_empty() || name.contains("$(") {
-                self.say("the mapping table's name is known only at reload".to_owned());
+                self.notice("the mapping table's name is known only at reload".to_owned());
             } else {
                 self.say(format!("mapping table `{name}` is not there"));
                 let reason = "no such mapping table is there".to_owned();

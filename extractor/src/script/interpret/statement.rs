@@ -76,7 +76,7 @@ impl Machine<'_> {
             let parsed = statement::parse(&expanded.text);
             let before = self.worlds.fixed.len();
             self.worlds.fixed.extend(guard.iter().copied());
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             self.worlds.fixed.truncate(before);
             for (inner, assignment) in here {
                 let Some((target, value, _)) = assignment else { return false };
@@ -178,7 +178,7 @@ impl Machine<'_> {
 
     fn perform(&mut self, parsed: Parsed) {
         if matches!(parsed.statement, Statement::Set { .. } | Statement::Let { .. }) {
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             let mut target = None;
             let mut values = Vec::new();
             for (guard, assignment) in here {
@@ -266,6 +266,7 @@ impl Machine<'_> {
             Statement::Directory(path) => {
                 self.state.flags.directory = (!path.is_empty()).then(|| path.into());
             }
+            Statement::Control(text) => self.run_unit(Unit::new(&text, None)),
             Statement::Unknown(reason) => self.say(format!("statement not understood: {reason}")),
             Statement::Label => self.state.flags.label = label.map(Rc::from),
             Statement::Set { .. } | Statement::Let { .. } | Statement::Nothing => {}
@@ -297,7 +298,7 @@ impl Machine<'_> {
         let body = text.trim().get(5..).unwrap_or_default().trim_start();
         if body.starts_with("!!qlc") || body.starts_with("!!nodegraph") {
             let shown: String = mask(body).chars().take(80).collect();
-            self.say(format!("annotation `{shown}` is not followed"));
+            self.notice(format!("annotation `{shown}` is not followed"));
         }
     }
 
@@ -327,6 +328,8 @@ impl Machine<'_> {
     fn report_includes(&mut self) {
         let missing = std::mem::take(&mut *self.missing_includes.borrow_mut());
         for path in missing {
+            // It may make tables.
+            self.has_open_names = true;
             self.say(format!("included file `{path}` is not given"));
             let reason = "its text is not given".to_owned();
             self.refer(ReferenceKind::Include, &path, Status::Unresolved(reason));

@@ -21,7 +21,7 @@ impl Machine<'_> {
                 // A mapping table may be dropped too.
                 None if self.state.mappings.remove(&name.as_str().into()).is_some() => {}
                 None if glob::is_unresolved(name) => {
-                    self.say(format!("which table `{name}` is dropped is known only at reload"));
+                    self.notice(format!("which table `{name}` is dropped is known only at reload"));
                 }
                 None => self.say(format!("table `{name}` to drop is not there")),
             }
@@ -31,7 +31,7 @@ impl Machine<'_> {
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
         self.materialise_all();
         for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
-            self.say(format!("which field `{field}` is dropped is known only at reload"));
+            self.notice(format!("which field `{field}` is dropped is known only at reload"));
         }
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
@@ -83,6 +83,7 @@ impl Machine<'_> {
                 self.say(format!("table `{from}` cannot be renamed: `{to}` is there"));
                 continue;
             }
+            self.has_open_names |= glob::is_unresolved(to);
             if let Some(table) = self.take_table(&key) {
                 self.by_lower.entry(to.to_lowercase()).or_default().insert(Rc::clone(&new));
                 self.put_table(&new, table);
@@ -108,14 +109,20 @@ impl Machine<'_> {
         for Pair { from, to } in pairs {
             // Which column it is only the reload knows: it must not become one of that name.
             if glob::is_unresolved(from) {
-                self.say(format!("which field `{from}` is renamed is known only at reload"));
+                self.notice(format!("which field `{from}` is renamed is known only at reload"));
             } else {
                 names.insert(from, to);
             }
         }
-        let keys: BTreeSet<Rc<str>> =
-            names.keys().flat_map(|name| self.tables_with(name)).collect();
-        for key in keys {
+        // A table of which not all fields are known takes part in those renames alone that it may
+        // have the field of.
+        let mut by_table: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (&from, &to) in &names {
+            for key in self.tables_with(from) {
+                by_table.entry(key).or_default().insert(from, to);
+            }
+        }
+        for (key, names) in by_table {
             let Some(mut table) = self.take_table(&key) else { continue };
             self.rename_in(&mut table, &names);
             let fresh: Vec<Rc<str>> = names.values().map(|name| Rc::from(*name)).collect();
@@ -131,7 +138,11 @@ impl Machine<'_> {
             let mut taken = BTreeSet::new();
             for (from, to) in names {
                 taken.insert(Rc::from(*to));
-                if relation.fields.contains(from) {
+                if let Some(mut field) = relation.fields.get(from).cloned() {
+                    // A column of that name among the unknown ones is renamed with it.
+                    field.flows = self.with_opens(relation, from, &field);
+                    relation.fields.set(Rc::from(*from), field);
+                    taken.insert(Rc::from(*from));
                     continue;
                 }
                 let opens = relation.opens.values();
@@ -175,7 +186,7 @@ impl Machine<'_> {
             return None;
         };
         let Some(rows) = &mapping.rows else {
-            self.say(format!("what mapping table `{map}` renames depends on its data"));
+            self.notice(format!("what mapping table `{map}` renames depends on its data"));
             return None;
         };
         let pairs = (0..rows.rows.len())

@@ -2,7 +2,7 @@
 //! followed once for each combination that can occur: values from the same way through the script
 //! go together.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::script::eval::Value;
 use crate::script::model::state::Choice;
@@ -16,6 +16,8 @@ pub(super) struct Worlds {
     /// By the branches that are being followed.
     pub(super) fixed: Vec<Choice>,
     replay: RefCell<Replay>,
+    /// Whether conditions that are not known may be taken as made, too.
+    assuming: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,26 @@ impl Worlds {
             replay.assumed.extend(guard.iter().copied());
         }
         Some(value)
+    }
+
+    /// A condition that is not known, taken one way and then the other by [`Self::each_assuming`].
+    pub(super) fn assume(&self, choice: u64) -> Option<bool> {
+        if !self.assuming.get() || !self.replay.borrow().active {
+            return None;
+        }
+        let ways = [(0, true), (1, false)].map(|(way, truth)| {
+            let guard = vec![(choice, way)];
+            (guard, Value::boolean(truth))
+        });
+        self.choose(&ways)?.truth()
+    }
+
+    /// As [`Self::each`], for every way that conditions between known values can go.
+    pub(super) fn each_assuming<T>(&self, run: impl FnMut() -> T) -> Vec<(Vec<Choice>, T)> {
+        self.assuming.set(true);
+        let results = self.each(run);
+        self.assuming.set(false);
+        results
     }
 
     /// Runs something for every combination, with the choices that each assumes.

@@ -9,7 +9,7 @@ pub(crate) mod rows;
 mod rules;
 pub(crate) mod state;
 
-pub(crate) use fields::{Field, Fields};
+pub(crate) use fields::{Field, Fields, MAX_FLOWS};
 pub(crate) use origin::{Origins, SourceId, Sources};
 pub(crate) use relation::{Flow, Open, Relation, Through, Use, union_via};
 pub(crate) use rows::Rows;
