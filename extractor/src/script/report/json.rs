@@ -183,6 +183,11 @@ impl<'a> AppJson<'a> {
             line: it.line,
             message: Cow::Owned(it.message),
         }));
+        diagnostics.extend(app.tables.iter().filter(|table| table.conditional).map(|table| {
+            let line = table.sources.first().map_or(1, |used| used.line);
+            let message = format!("only a reload tells whether table `{}` is there", table.name);
+            DiagnosticJson { column: 1, line, message: Cow::Owned(message) }
+        }));
         diagnostics.sort_by_key(|it| (it.line, it.column));
         Self { diagnostics, stores: stores.collect(), tables: tables.collect() }
     }
