@@ -176,8 +176,7 @@ impl Machine<'_> {
         self.refer(ReferenceKind::File, path, status);
         let open = Open::new(id, self.site.resolution);
         // Without labels, columns are named by their place: `@1`, `@2` …
-        let columns =
-            if format.no_labels { self.columns(&normalised.path) } else { None };
+        let columns = if format.no_labels { self.columns(&normalised.path) } else { None };
         let by_place = columns.is_some();
         match columns.or_else(|| self.known_fields(&normalised.path)) {
             Some(names) => {
@@ -264,10 +263,17 @@ impl Machine<'_> {
                 return read;
             }
             let unresolved = glob::is_unresolved(name);
-            let reason =
-                if unresolved { "its name is known only at reload" } else { "no such table is there" };
+            let reason = if unresolved {
+                "its name is known only at reload"
+            } else {
+                "no such table is there"
+            };
             let message = format!("table `{name}` cannot be read: {reason}");
-            if unresolved { self.notice(message) } else { self.say(message) }
+            if unresolved {
+                self.notice(message)
+            } else {
+                self.say(message)
+            }
             self.refer(ReferenceKind::Resident, name, Status::Unresolved(reason.to_owned()));
             read.relation.any = Some(Rc::default());
             return read;

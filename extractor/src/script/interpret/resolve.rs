@@ -64,7 +64,12 @@ impl Machine<'_> {
 
     /// What flows into a field that is known, and, where it is a column taken as it is, what the
     /// columns that are not known by name may add: those of another load that was concatenated.
-    pub(super) fn with_opens(&mut self, relation: &Relation, name: &str, field: &Field) -> Rc<Vec<Flow>> {
+    pub(super) fn with_opens(
+        &mut self,
+        relation: &Relation,
+        name: &str,
+        field: &Field,
+    ) -> Rc<Vec<Flow>> {
         if relation.opens.is_empty() || !field.is_plain() {
             return Rc::clone(&field.flows);
         }

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use foldhash::HashMap;
 
 use super::Machine;
-use crate::script::model::{Field, Flow, Open, Relation, SourceId, Sources, StoredFile, origin, union_via};
+use crate::script::model::{
+    Field, Flow, Open, Relation, SourceId, Sources, StoredFile, origin, union_via,
+};
 
 /// Most states that are followed to what they were made of.
 const MAX_REPLACED: usize = 1000;
@@ -92,7 +94,11 @@ impl Settled {
     }
 
     /// A relation that no longer refers to such states; `None` when it does not refer to any.
-    pub(super) fn relation(&mut self, relation: &Relation, sources: &mut Sources) -> Option<Relation> {
+    pub(super) fn relation(
+        &mut self,
+        relation: &Relation,
+        sources: &mut Sources,
+    ) -> Option<Relation> {
         if !relation.sources.keys().any(|id| self.by_id.contains_key(id)) {
             return None;
         }

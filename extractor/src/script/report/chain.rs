@@ -306,9 +306,10 @@ impl<'a> Follower<'a> {
             }
             return !fields.0.is_empty();
         }
-        let named = self.named.entry(fields).or_insert_with(|| {
-            fields.0.iter().map(|field| (field.name.as_str(), field)).collect()
-        });
+        let named = self
+            .named
+            .entry(fields)
+            .or_insert_with(|| fields.0.iter().map(|field| (field.name.as_str(), field)).collect());
         match (named.get(wanted.column), named.get("*")) {
             (Some(field), _) => add(field, None),
             (None, Some(star)) => add(star, Some(wanted.column)),
