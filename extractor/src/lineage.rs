@@ -1,6 +1,7 @@
 //! `extractor lineage`: the lineage of load scripts in files, offline.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Write},
     mem::ManuallyDrop,
@@ -222,15 +223,20 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Er
     Ok(())
 }
 
-/// Stems of the files; where two are equal, the paths.
+/// Stems of the files; where two are equal but for the case of letters, the paths: apps are told by
+/// name from what other scripts call them, in whatever case.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     let stem = |path: &PathBuf| {
         path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     };
     let stems: Vec<String> = paths.iter().map(stem).collect();
-    let is_unique = |name: &String| stems.iter().filter(|other| *other == name).count() == 1;
-    let name = |(stem, path): (&String, &PathBuf)| {
-        if is_unique(stem) { stem.clone() } else { path.display().to_string() }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for stem in &stems {
+        *counts.entry(stem.to_lowercase()).or_default() += 1;
+    }
+    let name = |(stem, path): (&String, &PathBuf)| match counts.get(&stem.to_lowercase()) {
+        Some(1) => stem.clone(),
+        _ => path.display().to_string(),
     };
     stems.iter().zip(paths).map(name).collect()
 }
@@ -350,6 +356,12 @@ mod tests {
         check("T: LOAD a RESIDENT U;", "no such table is there", 1);
         check("T: LOAD ApplyMap('M', a) as a FROM [lib://D/a.qvd] (qvd);", "is not there", 1);
         check("oops;", "starts no known statement", 1);
+    }
+
+    #[test]
+    fn scripts_of_one_name_are_told_apart() {
+        let paths = ["x/load.qvs", "y/LOAD.qvs", "y/other.qvs"].map(PathBuf::from);
+        assert_eq!(names(&paths), ["x/load.qvs", "y/LOAD.qvs", "other"]);
     }
 
     #[test]

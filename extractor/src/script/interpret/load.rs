@@ -178,15 +178,19 @@ impl Machine<'_> {
         };
         self.refer(ReferenceKind::File, path, status);
         let open = Open::new(id, self.site.resolution);
-        match self.known_fields(&normalised.path) {
+        // Without labels, columns are named by their place: `@1`, `@2` …
+        let columns = if format.no_labels { self.columns(&normalised.path) } else { None };
+        let by_place = columns.is_some();
+        match columns.or_else(|| self.known_fields(&normalised.path)) {
             Some(names) => {
-                for name in names {
+                for (place, name) in names.into_iter().enumerate() {
                     if name == "*" {
                         relation.add_open(open.clone());
                         continue;
                     }
                     let origins = self.sources.single(id, None, &name);
                     let flow = Flow::new(origins, self.site.resolution);
+                    let name = if by_place { format!("@{}", place + 1) } else { name };
                     relation.fields.set(name.as_str().into(), Field::of(vec![flow]));
                 }
                 if !relation.opens.is_empty() {
@@ -235,6 +239,17 @@ impl Machine<'_> {
             }
         }
         self.input.known.fields(path)
+    }
+
+    /// Fields of a file in the order in which they stand in it.
+    fn columns(&self, path: &str) -> Option<Vec<String>> {
+        match self.state.stores.get(path) {
+            Some(stored) if stored.relation.is_closed() => {
+                Some(stored.relation.fields.names().map(|name| name.to_string()).collect())
+            }
+            Some(_) => None,
+            None => self.input.known.columns(path),
+        }
     }
 
     /// A table of the model by its name.

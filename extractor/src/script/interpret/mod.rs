@@ -62,6 +62,8 @@ pub(crate) trait Known {
     /// Fields of a stored file (or of all that a pattern meets); the name `*` among them says that
     /// there are more.
     fn fields(&self, path: &str) -> Option<Vec<String>>;
+    /// The same in the order in which they stand in the file, where that is known.
+    fn columns(&self, path: &str) -> Option<Vec<String>>;
     /// Tables of an app and their fields.
     fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>>;
 }
@@ -130,6 +132,8 @@ struct Machine<'i> {
     by_lower: HashMap<String, BTreeSet<Rc<str>>>,
     /// Whether there may be tables of names that are not known.
     has_open_names: bool,
+    /// Names of mapping tables that only the reload knows.
+    open_mapping_names: BTreeSet<Rc<str>>,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
@@ -243,6 +247,7 @@ impl<'i> Machine<'i> {
             by_field: RefCell::default(),
             by_lower: HashMap::default(),
             has_open_names: false,
+            open_mapping_names: BTreeSet::new(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
             open_sql: None,

@@ -10,7 +10,11 @@ use super::resolve::Lookup;
 use crate::script::limits;
 use crate::script::model::{Field, Flow, Mapping, Open, Relation, Table};
 use crate::script::outcome::Resolution;
+use crate::script::paths::glob;
 use crate::script::statement::{JoinKind, Prefix};
+
+/// Most mapping tables of unknown names that others are looked for among.
+const MAX_OPEN_MAPPINGS: usize = 50;
 
 impl Machine<'_> {
     /// Puts a load's result where its prefixes say. `default` is its name without a label.
@@ -196,6 +200,10 @@ impl Machine<'_> {
             merged.flows
         });
         let mapping = Mapping { flows, rows: relation.rows.clone(), relation: Rc::new(relation) };
+        let is_open = glob::is_unresolved(name) || glob::is_pattern(name);
+        if is_open && self.open_mapping_names.len() < MAX_OPEN_MAPPINGS {
+            self.open_mapping_names.insert(name.into());
+        }
         self.state.mappings.set(name.into(), Rc::new(mapping));
     }
 }

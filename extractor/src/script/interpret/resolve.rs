@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::Machine;
 use crate::script::expression::Reference;
 use crate::script::model::origin::MAX_ORIGINS;
-use crate::script::model::{Field, Flow, Relation, SourceId, Through};
-use crate::script::outcome::{ReferenceKind, Status};
+use crate::script::model::{Field, Flow, Mapping, Relation, SourceId, Through};
+use crate::script::outcome::{ReferenceKind, Resolution, Status};
 use crate::script::paths::glob;
 
 /// A relation whose fields are looked up by name.
@@ -176,8 +176,22 @@ impl Machine<'_> {
     /// What a mapping table's second column takes values from.
     pub(super) fn map_flows(&mut self, name: &str) -> Vec<Flow> {
         let Some(mapping) = self.state.mappings.get(name).cloned() else {
+            let candidates = self.open_mappings(name);
             if name.is_empty() || name.contains("$(") {
                 self.notice("the mapping table's name is known only at reload".to_owned());
+            } else if !candidates.is_empty() {
+                let names: Vec<String> =
+                    candidates.iter().take(3).map(|(name, _)| format!("`{name}`")).collect();
+                let names = names.join(" or ");
+                self.notice(format!("mapping table `{name}` may be {names}"));
+                let mut found = Field::default();
+                for (name, mapping) in &candidates {
+                    let mut through = Through::new(name);
+                    let its = mapping.flows.iter().map(|flow| through.flow(flow));
+                    let its = its.map(|flow| Flow { resolution: Resolution::Fallback, ..flow });
+                    found.merge(&Field::of(its.collect()));
+                }
+                return found.flows.to_vec();
             } else {
                 self.say(format!("mapping table `{name}` is not there"));
                 let reason = "no such mapping table is there".to_owned();
@@ -187,6 +201,18 @@ impl Machine<'_> {
         };
         let mut through = Through::new(&name.into());
         mapping.flows.iter().map(|flow| through.flow(flow)).collect()
+    }
+
+    /// Mapping tables whose names only the reload knows and of which one can have this name; of
+    /// those, where some names tell a part of it, these.
+    fn open_mappings(&self, name: &str) -> Vec<(Rc<str>, Rc<Mapping>)> {
+        let fitting = self.open_mapping_names.iter().filter(|open| glob::can_meet(open, name));
+        let there = fitting
+            .filter_map(|open| Some((Rc::clone(open), Rc::clone(self.state.mappings.get(open)?))));
+        let is_telling =
+            |(open, _): &(Rc<str>, Rc<Mapping>)| !(open.starts_with("$(") && open.ends_with(')'));
+        let (telling, others): (Vec<_>, Vec<_>) = there.partition(is_telling);
+        if telling.is_empty() { others } else { telling }
     }
 
     /// A field of a table of the model.

@@ -164,6 +164,7 @@ fn query(
     } else {
         let same = (prepared.text == text).then_some(words);
         dialect::parse(&prepared.text, same, dialect)
+            .or_else(|| dialect::parse(&prepared.settled()?, None, dialect))
     };
     match parsed {
         Some(query) => Outline::Query(Box::new(Parsed { query, prepared, dialect, pair })),

@@ -226,7 +226,101 @@ fn old_hint(words: &[Word<'_>], at: usize) -> Option<usize> {
     if is_hint { close(words, at) } else { None }
 }
 
+/// What a variable stands for by its place in a statement.
+enum Place {
+    /// A value, a name, a condition: the stand-in is read as what it is.
+    Operand,
+    /// What may be left out: a clause, a further condition, a direction.
+    Clause,
+    Number,
+    List,
+}
+
+fn place(words: &[Word<'_>], at: usize) -> Place {
+    /// Words behind which an operand stands.
+    const BEFORE: [&str; 35] = [
+        "select",
+        "distinct",
+        "all",
+        "where",
+        "and",
+        "or",
+        "not",
+        "on",
+        "by",
+        "having",
+        "from",
+        "join",
+        "between",
+        "like",
+        "as",
+        "case",
+        "when",
+        "then",
+        "else",
+        "union",
+        "except",
+        "intersect",
+        "minus",
+        "is",
+        "using",
+        "limit",
+        "offset",
+        "into",
+        "over",
+        "qualify",
+        "escape",
+        "any",
+        "exists",
+        "with",
+        "lateral",
+    ];
+    let next = words.get(at + 1);
+    let is_next = |texts: &[&str]| next.is_some_and(|next| texts.iter().any(|it| next.is(it)));
+    let Some(before) = at.checked_sub(1).and_then(|before| words.get(before)) else {
+        return Place::Operand;
+    };
+    if before.is("top")
+        || (["first", "next"].iter().any(|it| before.is(it)) && is_next(&["rows", "row"]))
+    {
+        return Place::Number;
+    }
+    if before.is("in") {
+        return if is_next(&["("]) { Place::Operand } else { Place::List };
+    }
+    let ends_operand = match before.kind {
+        WordKind::Symbol => before.is(")"),
+        WordKind::Bare => !BEFORE.iter().any(|word| before.is(word)),
+        WordKind::Quoted | WordKind::Text | WordKind::Number => true,
+    };
+    if ends_operand && !is_next(&[".", "("]) { Place::Clause } else { Place::Operand }
+}
+
 impl Prepared {
+    /// The text once more where the parser did not take the stand-ins for what they may be: a clause
+    /// is left out, a number is one. `None` when there is nothing to change.
+    pub(super) fn settled(&self) -> Option<String> {
+        if self.stand_ins.is_empty() {
+            return None;
+        }
+        let words = super::words::read(&self.text);
+        let mut text = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (at, word) in words.iter().enumerate().filter(|(_, word)| is_stand_in(word.text)) {
+            let written = match place(&words, at) {
+                Place::Operand => continue,
+                Place::Clause => String::new(),
+                Place::Number => "1".to_owned(),
+                Place::List => format!("({})", word.text),
+            };
+            text.push_str(part(&self.text, from, word.start));
+            text.push_str(&written);
+            from = word.end;
+        }
+        text.push_str(part(&self.text, from, self.text.len()));
+        (from > 0).then_some(text)
+    }
+
     /// Puts the originals back into names.
     pub(super) fn restore(&self, select: &mut Select) {
         if self.stand_ins.is_empty() {

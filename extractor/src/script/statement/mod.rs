@@ -13,7 +13,7 @@ use super::lex::split::label_end;
 use super::lex::token::{TokenKind, Tokens, tokenize};
 use super::lex::{part, unquote};
 pub(crate) use inline::InlineData;
-pub(crate) use load::{ItemKind, Load};
+pub(crate) use load::{Item, ItemKind, Load};
 pub(crate) use names::{Pair, split};
 pub(crate) use prefix::{JoinKind, Prefix};
 pub(crate) use source::{FileFormat, LoadSource};
