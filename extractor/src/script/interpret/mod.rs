@@ -14,6 +14,7 @@ mod fork;
 mod load;
 mod logged;
 mod looping;
+mod messages;
 mod naming;
 mod open_sql;
 mod place;
@@ -41,12 +42,9 @@ use super::eval::Value;
 use super::lex::{Control, Kind, Position, Raw, Unit};
 use super::limits;
 use super::log::Log;
-use super::mask::mask;
 use super::model::state::Choice;
 use super::model::{SourceId, Sources, State, StoredFile, Use};
-use super::outcome::{
-    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Severity, Status,
-};
+use super::outcome::{App, DerivedField, Diagnostic, Evidence, Reference, Resolution};
 use super::paths::Connections;
 use super::sql::Temporaries;
 use super::statement::{Load, Prefix};
@@ -392,37 +390,6 @@ impl<'i> Machine<'i> {
 
     fn view(&self) -> View<'_, 'i> {
         View { machine: self, row: None }
-    }
-
-    fn say(&mut self, message: String) {
-        self.say_at(self.site.at, message);
-    }
-
-    fn say_at(&mut self, at: Position, message: String) {
-        self.diagnose(at, Severity::Problem, message);
-    }
-
-    /// Says what is no failure: that only a reload can tell.
-    fn notice(&mut self, message: String) {
-        self.diagnose(self.site.at, Severity::Notice, message);
-    }
-
-    fn diagnose(&mut self, at: Position, severity: Severity, message: String) {
-        let message = mask(&message);
-        if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
-            && self.said.insert((at.line, message.clone()))
-        {
-            let Position { line, column } = at;
-            self.diagnostics.push(Diagnostic { line, column, message, severity });
-        }
-    }
-
-    fn refer(&mut self, kind: ReferenceKind, name: &str, status: Status) {
-        let line = self.site.at.line;
-        let name = mask(name);
-        if self.referred.insert((line, name.clone())) {
-            self.references.push(Reference { line, kind, name, status });
-        }
     }
 
     /// Text of an included file; remembers those that are missing.

@@ -7,6 +7,7 @@ use super::Machine;
 use super::resolve::Lookup;
 use crate::script::expression::Reference;
 use crate::script::lex::part;
+use crate::script::lex::token::{TokenKind, tokenize};
 use crate::script::mask::mask;
 use crate::script::model::{Field, Fields, Flow, Origins, Relation, origin, union_via};
 use crate::script::outcome::Resolution;
@@ -173,9 +174,15 @@ impl Machine<'_> {
     /// An expression may be made of nothing but variables that are not known: their text may name
     /// fields.
     fn open_expression(&mut self, text: &str) {
-        let Some((_, rest)) = text.split_once("$(") else { return };
-        let variable = part(rest, 0, rest.find(')').unwrap_or(rest.len()));
-        if !rest.starts_with('=') && !text.contains('\'') && !self.counters.contains(variable) {
+        if !text.contains("$(") {
+            return;
+        }
+        let all = tokenize(text);
+        let words = all.iter().filter(|token| token.kind == TokenKind::Word);
+        let texts = words.map(|token| part(text, token.start, token.end));
+        let variable = texts.into_iter().find_map(|it| it.strip_prefix("$(")?.strip_suffix(')'));
+        let counts = |name: &str| name.starts_with('=') || self.counters.contains(name);
+        if let Some(variable) = variable.filter(|name| !counts(name)) {
             self.notice(format!("what `$({variable})` stands for is known only at reload"));
         }
     }
