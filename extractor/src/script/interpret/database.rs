@@ -45,8 +45,9 @@ impl Machine<'_> {
                 }
                 read
             }
+            Sql::Nothing(_) if label.is_none() && self.pending.is_empty() => return,
             Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
-            Sql::Procedure(reason) => {
+            Sql::Procedure(reason) | Sql::Nothing(reason) => {
                 let name = first.map_or("", |first| &*first.name).to_owned();
                 self.refer(ReferenceKind::Connection, &name, Status::Unresolved(reason));
                 if label.is_none() && self.pending.is_empty() {

@@ -73,7 +73,12 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
 /// Parses a query with the connection's dialect, then with those that its marks speak for, then
 /// with others. `words`: those of the text, where they are there already.
 pub(super) fn parse(text: &str, words: Option<&[Word<'_>]>, hint: Option<&str>) -> Option<Query> {
-    if let Some(query) = hint.and_then(|hint| parse_with(dialect(hint), text)) {
+    // Trino's are read as JSON by the common dialect.
+    let has_lambda =
+        || words.map_or_else(|| marks::has_lambda(&words::read(text)), marks::has_lambda);
+    let lambdas = matches!(hint, Some("presto" | "athena")) && has_lambda();
+    if let Some(query) = hint.filter(|_| !lambdas).and_then(|hint| parse_with(dialect(hint), text))
+    {
         return Some(query);
     }
     let words = words.map_or_else(|| words::read(text).into(), Cow::Borrowed);
@@ -99,7 +104,11 @@ pub(super) fn parse(text: &str, words: Option<&[Word<'_>]>, hint: Option<&str>) 
         // The rest of the line, the tables perhaps, would be a comment.
         order.retain(|name| !dialect(name).supports_hash_comment());
     }
-    let mut tried: Vec<&str> = hint.into_iter().collect();
+    let mut tried: Vec<&str> = hint.into_iter().filter(|_| !lambdas).collect();
+    if lambdas {
+        // It quotes names as Trino does.
+        order.insert(0, "duckdb");
+    }
     let most = if text.len() > LONG { 4 } else { usize::MAX };
     for name in order {
         if tried.contains(&name) || tried.len() >= most {

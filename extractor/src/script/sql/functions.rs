@@ -91,7 +91,7 @@ pub(super) fn own_columns(name: &str) -> &'static [&'static str] {
 
 /// Whether a function takes a lambda.
 pub(super) fn is_higher_order(name: &str) -> bool {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 32] = [
         "transform",
         "filter",
         "aggregate",
@@ -116,13 +116,21 @@ pub(super) fn is_higher_order(name: &str) -> bool {
         "arrayall",
         "arraysum",
         "arraysort",
+        "reduce_agg",
+        "array_first",
+        "array_last",
+        "list_sort",
+        "arrayfirst",
+        "arraylast",
+        "arraycount",
+        "map_from_entries",
     ];
     NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
 }
 
 /// Whether a function takes a unit of time besides dates: `DATEDIFF(day, a, b)`.
 pub(super) fn takes_unit(name: &str) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 29] = [
         "datediff",
         "dateadd",
         "datepart",
@@ -137,13 +145,28 @@ pub(super) fn takes_unit(name: &str) -> bool {
         "date_add",
         "date_sub",
         "datetime_trunc",
+        "datediff_big",
+        "date_bucket",
+        "last_day",
+        "datetime_add",
+        "datetime_sub",
+        "datetime_diff",
+        "time_add",
+        "time_sub",
+        "time_diff",
+        "time_trunc",
+        "timestamp_add",
+        "timestamp_sub",
+        "timestamp_diff",
+        "timeadd",
+        "timediff",
     ];
     NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
 }
 
 /// Whether a name is a unit of time.
 pub(super) fn is_unit(name: &str) -> bool {
-    const UNITS: [&str; 39] = [
+    const UNITS: [&str; 57] = [
         "year",
         "yy",
         "yyyy",
@@ -183,6 +206,24 @@ pub(super) fn is_unit(name: &str) -> bool {
         "nanosecond",
         "epoch",
         "n",
+        "epoch_second",
+        "epoch_seconds",
+        "epoch_millisecond",
+        "epoch_milliseconds",
+        "epoch_microsecond",
+        "epoch_nanosecond",
+        "isoyear",
+        "isodow",
+        "dayofweekiso",
+        "dayofweek_iso",
+        "weekofyear",
+        "yearofweek",
+        "yearofweekiso",
+        "century",
+        "decade",
+        "millennium",
+        "timezone_hour",
+        "timezone_minute",
     ];
     UNITS.iter().any(|unit| name.eq_ignore_ascii_case(unit))
 }

@@ -20,6 +20,10 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)>
     {
         return nothing(at + 1);
     }
+    // `1 UNITS DAY`
+    if is(at, "units") && unit(at + 1) && before.is_some_and(|it| is_operand(it) || it.is(")")) {
+        return nothing(at + 1);
+    }
     if is(at, "outer") && before.is_some_and(|it| it.is(",")) && kind(at + 1, WordKind::Bare) {
         return nothing(at);
     }

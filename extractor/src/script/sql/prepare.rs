@@ -1,8 +1,8 @@
 //! What has to be taken out of a statement's text before an SQL parser can read it, and put back
 //! into the names that it found.
 
-use super::Select;
 use super::words::{Word, WordKind, close, variable_end};
+use super::{Select, hints};
 use crate::script::lex::part;
 
 /// Text for the parser, and what its stand-ins stand for.
@@ -93,7 +93,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
         if word.start >= end {
             break;
         }
-        if word.is("sel") && (index == 0 || words.get(index - 1).is_some_and(|it| it.is("("))) {
+        if word.is("sel") && starts_query(words, index) {
             // Teradata's short form.
             prepared.text.push_str(part(text, from, word.start));
             prepared.text.push_str("select");
@@ -156,6 +156,16 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     prepared
 }
 
+/// Whether a query starts at an index: after common table expressions, too, and in a union.
+fn starts_query(words: &[Word<'_>], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|before| words.get(before)) else { return true };
+    let behind_with = before.is(")")
+        && words.first().is_some_and(|first| first.is("with"))
+        && !words.get(at + 1).is_some_and(|next| [",", ".", "from"].iter().any(|it| next.is(it)));
+    let joins = ["(", "union", "all", "except", "minus", "intersect"];
+    behind_with || joins.iter().any(|each| before.is(each))
+}
+
 /// Comparisons of ABAP, and of Teradata.
 pub(super) fn comparison(word: &Word<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] =
@@ -166,7 +176,7 @@ pub(super) fn comparison(word: &Word<'_>) -> Option<&'static str> {
 /// Offset of what may follow a query and says nothing of its data: properties of Qlik's
 /// connectors, hints, isolation levels.
 fn tail(words: &[Word<'_>]) -> Option<usize> {
-    const TAILS: [(&str, &str); 12] = [
+    const TAILS: [(&str, &str); 13] = [
         ("with", "properties"),
         ("optimize", "for"),
         ("with", "ur"),
@@ -175,6 +185,7 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
         ("with", "rr"),
         ("with", "hint"),
         ("with", "parameters"),
+        ("with", "range_restriction"),
         ("option", "("),
         ("for", "read"),
         ("for", "fetch"),
@@ -200,27 +211,13 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
 
 /// Index of the last word of a table hint without `WITH` that starts at an index.
 fn old_hint(words: &[Word<'_>], at: usize) -> Option<usize> {
-    const HINTS: [&str; 13] = [
-        "nolock",
-        "readuncommitted",
-        "readcommitted",
-        "readpast",
-        "repeatableread",
-        "serializable",
-        "rowlock",
-        "paglock",
-        "tablock",
-        "tablockx",
-        "updlock",
-        "holdlock",
-        "xlock",
-    ];
     let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.is(text));
     if !is(at, "(") {
         return None;
     }
     let before = at.checked_sub(1).and_then(|before| words.get(before))?;
-    let lock = HINTS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
+    let lock =
+        hints::LOCKS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
     let index = is(at + 1, "index") && (is(at + 2, "=") || is(at + 2, "("));
     let is_hint = before.is_name() && !before.is("with") && (lock || index);
     if is_hint { close(words, at) } else { None }

@@ -4,23 +4,37 @@
 use std::collections::BTreeMap;
 
 use super::prepare::comparison;
-use super::words::{MAX_CALL, Word, WordKind, close};
-use super::{clickhouse, flashback, informix, marks, teradata};
+use super::words::{MAX_CALL, Word, WordKind, close, is};
+use super::{
+    clauses, clickhouse, crosstab, flashback, hana, hints, informix, joins, marks, soql, teradata,
+    xml,
+};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
 pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Option<String> {
     let teradata = dialect == Some("teradata") || teradata::speaks(words);
     let named_final = clickhouse::names_final(words);
+    let hana = dialect == Some("hana");
+    let soql = dialect == Some(super::SOQL);
     let any = |at: usize| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
+        let it = it.or_else(|| Some((hints::clause(words, at)?, String::new())));
+        let it = it.or_else(|| joins::spelling(words, at));
+        let it = it.or_else(|| crosstab::nested(text, words, at));
+        let it = it.or_else(|| xml::spelling(words, at));
+        let it = it.or_else(|| clauses::spelling(text, words, at));
+        let it = it.or_else(|| hana::spelling(text, words, at, hana));
         let it = it.or_else(|| informix::spelling(words, at));
         let it = it.or_else(|| clickhouse::spelling(words, at, named_final));
         it.or_else(|| teradata::spelling(words, at, teradata))
     };
     replace(text, words, |at| {
+        if soql {
+            return soql::spelling(words, at);
+        }
         if may_start(words, at) {
             return any(at);
         }
@@ -31,13 +45,17 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
 
 /// Words that some spelling starts with, in order.
 #[rustfmt::skip]
-const STARTS: [&str; 48] = [
-    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "final",
-    "first", "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier",
-    "keep", "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute",
-    "minutes", "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote",
-    "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions", "year",
-    "years",
+const STARTS: [&str; 83] = [
+    "all", "any", "as", "asof", "asymmetric", "at", "character", "concat", "connect_by_root",
+    "content", "current", "cycle", "day", "days", "document", "eq", "exact", "exception",
+    "final", "first", "format", "fraction", "from", "ge", "global", "gt", "hash", "holdlock",
+    "hour", "hours", "identifier", "keep", "lateral", "le", "locate_regexpr", "loop", "lt",
+    "many", "map", "merge", "microsecond", "microseconds", "minute", "minutes", "mod", "model",
+    "month", "months", "name", "ne", "new", "nocycle", "noholdlock", "not",
+    "occurrences_regexpr", "old", "on", "one", "opendatasource", "outer", "partition", "remote",
+    "replace_regexpr", "reset", "rows", "search", "second", "seconds", "siblings", "skip",
+    "subpartition", "substr_regexpr", "substring_regexpr", "symmetric", "table", "title",
+    "unique", "units", "using", "versions", "with", "year", "years",
 ];
 
 /// Whether a spelling may start at an index: hardly any word of a statement does, and each is asked.
@@ -46,8 +64,11 @@ fn may_start(words: &[Word<'_>], at: usize) -> bool {
     let is_library = || words.get(at + 1).is_some_and(|next| next.is("/"));
     match word.kind {
         WordKind::Number | WordKind::Text => false,
-        WordKind::Quoted => is_library(),
-        WordKind::Symbol => matches!(word.text, "(" | "," | "[" | ":" | "*" | "="),
+        // A hint of Impala's may look like a name.
+        WordKind::Quoted => {
+            is_library() || at.checked_sub(1).is_some_and(|it| is(words, it, "join"))
+        }
+        WordKind::Symbol => matches!(word.text, "(" | "," | "[" | ":" | "*" | "=" | "{" | "^"),
         WordKind::Bare => {
             let letters = || word.text.bytes().map(|byte| byte.to_ascii_lowercase());
             STARTS.binary_search_by(|start| start.bytes().cmp(letters())).is_ok() || is_library()

@@ -89,7 +89,9 @@ impl Session<'_> {
                 Statement::Into { name, columns, query, adds } => {
                     let select = match self.text(&query) {
                         Sql::Select(select) => select,
-                        Sql::Procedure(reason) => of_procedure(&query, reason),
+                        Sql::Procedure(reason) | Sql::Nothing(reason) => {
+                            of_procedure(&query, reason)
+                        }
                         Sql::Rest { .. } | Sql::Made(_) => continue,
                     };
                     let before = made.replace(select.clone()).unwrap_or_default();
@@ -110,7 +112,26 @@ impl Session<'_> {
                     self.made.remove(&key(&name));
                     made.get_or_insert_default();
                 }
-                Statement::Query(query) if result.is_none() => result = Some(self.text(&query)),
+                Statement::Update { name, query } => {
+                    if self.find(&name).is_some()
+                        && let Sql::Select(select) = self.text(&query)
+                    {
+                        self.change(&name, select);
+                        made.get_or_insert_default();
+                    }
+                }
+                Statement::Query(query) | Statement::Else(query) if result.is_none() => {
+                    result = Some(self.text(&query));
+                }
+                Statement::Else(query) => {
+                    let other = self.text(&query);
+                    result = match (result, other) {
+                        (Some(Sql::Select(one)), Sql::Select(other)) => {
+                            Some(Sql::Select(either(one, other)))
+                        }
+                        (result, _) => result,
+                    };
+                }
                 // An insert into a table that is none of these says nothing of rows.
                 Statement::Query(_) | Statement::Other => {}
             }
@@ -160,12 +181,23 @@ impl Session<'_> {
         }
     }
 
+    /// Values put into columns of a table, whose rows stay.
+    fn change(&mut self, name: &TableName, select: Select) {
+        let key = key(name);
+        if let Some(known) = self.made.remove(&key) {
+            let made = either(Rc::unwrap_or_clone(known), select);
+            self.made.insert(key, Rc::new(bounded(made)));
+        }
+    }
+
     fn find(&self, table: &TableName) -> Option<&Rc<Select>> {
         let found = self.made.get(&key(table))?;
         let schema = table.schema.as_deref().unwrap_or_default();
         let fits = is_temporary(table)
             || schema.is_empty()
-            || ["session", "_session", "pg_temp"].iter().any(|it| schema.eq_ignore_ascii_case(it));
+            || ["session", "_session", "pg_temp", "global_temp"]
+                .iter()
+                .any(|it| schema.eq_ignore_ascii_case(it));
         fits.then_some(found)
     }
 

@@ -1,0 +1,125 @@
+//! Smaller spellings of single databases: of Oracle, DB2, PostgreSQL, SQL Server, and of ODBC.
+
+use super::functions::is_made_of_arguments;
+use super::words::{MAX_CALL, Word, WordKind, any, close, is, is_kind, is_name};
+use crate::script::lex::part;
+
+/// Index of the last word of a spelling that starts at an index, and what stands for it.
+pub(super) fn spelling(text: &str, words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let before = |texts: &[&str]| at.checked_sub(1).is_some_and(|index| any(words, index, texts));
+    let nothing = |end: usize| Some((end, String::new()));
+    // ODBC: `{escape '\'}`, `{guid '…'}`
+    if is(words, at, "{") && is_kind(words, at + 2, WordKind::Text) && is(words, at + 3, "}") {
+        let value = words.get(at + 2)?;
+        let value = part(text, value.start, value.end);
+        return match () {
+            () if is(words, at + 1, "escape") => Some((at + 3, format!("escape {value}"))),
+            () if is(words, at + 1, "guid") => Some((at + 3, value.to_owned())),
+            () => None,
+        };
+    }
+    // PostgreSQL
+    if any(words, at, &["symmetric", "asymmetric"]) && before(&["between"]) {
+        return nothing(at);
+    }
+    if is(words, at, "rows") && is(words, at + 1, "from") && is(words, at + 2, "(") {
+        return rows_from(text, words, at);
+    }
+    // Oracle and PostgreSQL: how a recursive query walks.
+    if is(words, at, "search") && any(words, at + 1, &["depth", "breadth"]) && before(&[")"]) {
+        let set = find(words, at + 2, "set")?;
+        return is_name(words, set + 1).then_some(()).and_then(|()| nothing(set + 1));
+    }
+    if is(words, at, "cycle") && is_name(words, at + 1) && !is(words, at + 1, "from") {
+        return nothing(cycle(words, at)?);
+    }
+    // DB2: `FROM FINAL TABLE (UPDATE t SET …) x`: its rows.
+    if any(words, at, &["final", "old", "new"]) && is(words, at + 1, "table") {
+        let open = is(words, at + 2, "(").then_some(at + 2)?;
+        let end = close(words, open)?;
+        let (from, to) = written(words, open + 1)?;
+        return Some((end, part(text, words.get(from)?.start, words.get(to)?.end).to_owned()));
+    }
+    // SQL Server: `OPENDATASOURCE('SQLNCLI', 'Data Source=s').db.dbo.t`
+    if is(words, at, "opendatasource") && is(words, at + 1, "(") {
+        return data_source(words, at);
+    }
+    None
+}
+
+/// First and last word of the name of the table that a statement writes.
+fn written(words: &[Word<'_>], at: usize) -> Option<(usize, usize)> {
+    let from = match () {
+        () if is(words, at, "update") => at + 1,
+        () if is(words, at, "insert") && is(words, at + 1, "into") => at + 2,
+        () if is(words, at, "delete") && is(words, at + 1, "from") => at + 2,
+        () => return None,
+    };
+    words.get(from).filter(|word| word.is_name())?;
+    let mut to = from;
+    while is(words, to + 1, ".") && is_name(words, to + 2) {
+        to += 2;
+    }
+    Some((from, to))
+}
+
+/// Index of a word, not far from another and between the same parentheses.
+fn find(words: &[Word<'_>], at: usize, text: &str) -> Option<usize> {
+    const NEAR: usize = 64;
+    (at..at + NEAR)
+        .take_while(|&index| !any(words, index, &["(", ")"]))
+        .find(|&index| is(words, index, text))
+}
+
+/// Last word of `CYCLE a, b SET c TO 'Y' DEFAULT 'N' USING p`.
+fn cycle(words: &[Word<'_>], at: usize) -> Option<usize> {
+    let set = find(words, at + 1, "set")?;
+    let names = words.get(at + 1..set)?;
+    if !names.iter().all(|word| word.is_name() || word.is(",")) || !is_name(words, set + 1) {
+        return None;
+    }
+    let mut end = set + 1;
+    if is(words, end + 1, "to") && is(words, end + 3, "default") {
+        end += 4;
+    }
+    if is(words, end + 1, "using") && is_name(words, end + 2) {
+        end += 2;
+    }
+    words.get(end).map(|_| end)
+}
+
+/// `ROWS FROM (unnest(a), unnest(b)) AS t (x, y)`: functions side by side, each a column.
+fn rows_from(text: &str, words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let end = close(words, at + 2)?;
+    let mut next = at + 3;
+    for _ in 0..MAX_CALL {
+        let name = words.get(next).filter(|word| word.is_name())?;
+        if !is_made_of_arguments(name.text) || !is(words, next + 1, "(") {
+            return None;
+        }
+        next = close(words, next + 1)? + 1;
+        if next == end {
+            let calls = part(text, words.get(at + 3)?.start, words.get(end)?.start);
+            return Some((end, format!("lateral (select {calls})")));
+        }
+        if !is(words, next, ",") {
+            return None;
+        }
+        next += 1;
+    }
+    None
+}
+
+/// The name of a table behind a connection of its own: that of the server is put before it.
+fn data_source(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let end = close(words, at + 1)?;
+    let properties = words.get(end - 1).filter(|word| word.kind == WordKind::Text)?.text;
+    let server = properties.trim_matches('\'').split(';').find_map(|property| {
+        let (key, value) = property.split_once('=')?;
+        let key = key.trim();
+        (key.eq_ignore_ascii_case("data source") || key.eq_ignore_ascii_case("server"))
+            .then(|| value.trim())
+    })?;
+    (is(words, end + 1, ".") && !server.contains(['"', '\'']))
+        .then(|| (end, format!("\"{server}\"")))
+}
