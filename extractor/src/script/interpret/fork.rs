@@ -172,9 +172,7 @@ impl Machine<'_> {
             }
         }
         if left.len() > MAX_WORLDS {
-            self.say(format!(
-                "there are more than {MAX_WORLDS} ways to read what is loaded here; the others are left out"
-            ));
+            self.say_cut();
             left.truncate(MAX_WORLDS);
         }
         if left.len() > 1 {
@@ -182,5 +180,12 @@ impl Machine<'_> {
         } else {
             self.pending = left.pop().map(|(_, pending)| pending).unwrap_or_default();
         }
+    }
+
+    /// Says that only some of the ways to read a statement are followed.
+    pub(super) fn say_cut(&mut self) {
+        self.say(format!(
+            "there are more than {MAX_WORLDS} ways to read what is loaded here; the others are left out"
+        ));
     }
 }

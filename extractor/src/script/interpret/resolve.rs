@@ -167,7 +167,7 @@ impl Machine<'_> {
 
     pub(super) fn missing_field(&mut self, name: &str) {
         if glob::is_unresolved(name) {
-            self.notice(format!("which field `{name}` is is known only at reload"));
+            self.notice(format!("which field `{name}` stands for is known only at reload"));
         } else {
             self.say(format!("field `{name}` is not among the fields that are read"));
         }

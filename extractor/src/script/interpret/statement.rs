@@ -22,6 +22,9 @@ impl Machine<'_> {
         let text = unit.text_of(&raw);
         let comments = if raw.kind == Kind::Sql { Comments::DropSql } else { Comments::Drop };
         let worlds = self.worlds.each(|| expand::expand(text, comments, &self.view()));
+        if self.worlds.was_cut() {
+            self.say_cut();
+        }
         self.report_includes();
         self.count_expanded(worlds.iter().map(|(_, expanded)| expanded.text.len()).sum());
         if let Some(logged) = logged

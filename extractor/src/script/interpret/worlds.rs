@@ -18,6 +18,8 @@ pub(super) struct Worlds {
     replay: RefCell<Replay>,
     /// Whether conditions that are not known may be taken as made, too.
     assuming: Cell<bool>,
+    /// Whether the last run left combinations out.
+    cut: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +79,11 @@ impl Worlds {
         self.choose(&ways)?.truth()
     }
 
+    /// Whether the last run of [`Self::each`] left combinations out.
+    pub(super) fn was_cut(&self) -> bool {
+        self.cut.get()
+    }
+
     /// As [`Self::each`], for every way that conditions between known values can go.
     pub(super) fn each_assuming<T>(&self, run: impl FnMut() -> T) -> Vec<(Vec<Choice>, T)> {
         self.assuming.set(true);
@@ -108,6 +115,7 @@ impl Worlds {
                 }
             }
             if replay.picks.is_empty() || results.len() >= MAX_WORLDS {
+                self.cut.set(!replay.picks.is_empty());
                 replay.active = false;
                 return results;
             }

@@ -139,7 +139,7 @@ pub(super) fn read(tokens: &Tokens<'_>, mut at: usize) -> (Vec<Prefix>, usize) {
                 let from = at + 1;
                 at = from;
                 while at < tokens.all.len()
-                    && !starts_statement(tokens, at)
+                    && !(at > from && starts_statement(tokens, at))
                     && !(tokens.is_symbol(at + 1, ":") && starts_statement(tokens, at + 2))
                 {
                     at = tokens.after_parenthesis(at).max(at + 1);
