@@ -45,7 +45,7 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
 
 /// Words that some spelling starts with, in order.
 #[rustfmt::skip]
-const STARTS: [&str; 107] = [
+const STARTS: [&str; 108] = [
     "all", "any", "apply", "approximate", "as", "asc", "asof", "asymmetric", "at", "ccsid",
     "character", "columns", "concat", "connect_by_root", "containing", "content", "current",
     "cycle", "day", "days", "default", "desc", "distribute", "document", "eq", "error", "exact",
@@ -55,8 +55,8 @@ const STARTS: [&str; 107] = [
     "minute", "minutes", "mod", "model", "month", "months", "name", "ne", "new", "next",
     "nocycle", "noholdlock", "not", "null", "occurrences_regexpr", "old", "on", "one",
     "opendatasource", "outer", "parse", "partition", "previous", "remote", "replace_regexpr",
-    "reset", "returning", "row", "rows", "search", "second", "seconds", "siblings", "skip",
-    "sort", "sounds", "starting", "subpartition", "substr", "substr_regexpr",
+    "reset", "returning", "row", "rows", "sample", "search", "second", "seconds", "siblings",
+    "skip", "sort", "sounds", "starting", "subpartition", "substr", "substr_regexpr",
     "substring_regexpr", "symmetric", "table", "timeseries", "title", "trim", "try_parse",
     "unique", "units", "using", "versions", "with", "year", "years",
 ];
