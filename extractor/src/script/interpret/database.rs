@@ -230,7 +230,9 @@ pub(super) fn dialect_behind(
     if kind != ConnectKind::Lib {
         return dialect_of(target);
     }
-    let known = connections.find(target)?;
+    // `Space:Name`
+    let in_space = || target.split_once(':').and_then(|(_, name)| connections.find(name));
+    let known = connections.find(target).or_else(in_space)?;
     dialect_of(&format!("{} {}", known.kind, known.text))
 }
 

@@ -1,5 +1,6 @@
 //! ClickHouse: `WITH expression AS name SELECT name`, and `a ? b : c`.
 
+use super::spellings::is_operand;
 use super::words::{MAX_CALL, Word, any, close, is, is_name};
 use crate::script::lex::part;
 
@@ -221,12 +222,22 @@ fn condition(words: &[Word<'_>], at: usize) -> Option<(usize, usize, usize)> {
         } else if depth == 0
             && colon.is_some()
             && nested == 0
-            && AFTER.iter().any(|each| word.is(each))
+            && (AFTER.iter().any(|each| word.is(each)) || is_alias(words, index))
         {
             return Some((start, colon?, index));
         }
     }
     Some((start, colon?, words.len()))
+}
+
+/// Whether a name stands right behind a value.
+fn is_alias(words: &[Word<'_>], at: usize) -> bool {
+    let value = |word: &Word<'_>| is_operand(word) || word.is(")") || word.is("]");
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    words.get(at).is_some_and(|word| word.is_name() && is_operand(word))
+        && before.is_some_and(value)
+        && !any(words, at, &["div", "mod", "xor", "interval"])
+        && !any(words, at.wrapping_sub(1), &["div", "mod", "xor", "interval"])
 }
 
 #[cfg(test)]
@@ -264,6 +275,7 @@ mod tests {
         check("SELECT a ? b : c AS x FROM t", "SELECT if(a , b , c ) AS x FROM t");
         check("SELECT (a > (1) ? f(b, c) : d), e", "SELECT (if(a > (1) , f(b, c) , d) ), e");
         check("SELECT a ? b : c ? d : e FROM t", "SELECT if(a , b , if(c , d , e ) ) FROM t");
+        check("SELECT a ? b : c x, d FROM t", "SELECT if(a , b , c ) x, d FROM t");
         check("WHERE a = ? AND b", "WHERE a = ? AND b");
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn call<'a>(
             ("argmax" | "argmin" | "argmaxif" | "argminif", 1) => true,
             // Teradata's: what they are sorted by, and how many rows they see.
             ("csum" | "mavg" | "msum" | "mdiff" | "mlinreg", 1..) => true,
+            ("rank" | "dense_rank" | "percent_rank" | "cume_dist", _) => true,
             // multiIf(condition, value, condition, value, …, otherwise)
             ("multiif", index) => index % 2 == 0 && index + 1 < count,
             // Of DB2: where a row stands in a table.

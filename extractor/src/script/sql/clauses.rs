@@ -1,6 +1,7 @@
-//! Smaller spellings of single databases: of Oracle, DB2, PostgreSQL, SQL Server, and of ODBC.
+//! Clauses that only one database or another has: Oracle, DB2, PostgreSQL, SQL Server, ODBC …
 
 use super::functions::is_made_of_arguments;
+use super::spellings::is_operand;
 use super::words::{MAX_CALL, Word, WordKind, any, close, is, is_kind, is_name};
 use crate::script::lex::part;
 
@@ -17,6 +18,9 @@ pub(super) fn spelling(text: &str, words: &[Word<'_>], at: usize) -> Option<(usi
             () if is(words, at + 1, "guid") => Some((at + 3, value.to_owned())),
             () => None,
         };
+    }
+    if let Some(found) = comparison(words, at) {
+        return Some(found);
     }
     // PostgreSQL
     if any(words, at, &["symmetric", "asymmetric"]) && before(&["between"]) {
@@ -40,11 +44,64 @@ pub(super) fn spelling(text: &str, words: &[Word<'_>], at: usize) -> Option<(usi
         let (from, to) = written(words, open + 1)?;
         return Some((end, part(text, words.get(from)?.start, words.get(to)?.end).to_owned()));
     }
+    // Vertica: rows filled up in equal steps of time.
+    if is(words, at, "timeseries") && is(words, at + 2, "as") && is(words, at + 4, "over") {
+        return is(words, at + 5, "(").then(|| close(words, at + 5)).flatten().and_then(nothing);
+    }
+    // Firebird: `ROWS 1 TO 100`
+    if is(words, at, "rows") && is_kind(words, at + 1, WordKind::Number) {
+        let end = if is(words, at + 2, "to") { at + 3 } else { at + 1 };
+        let ends = words.get(end + 1).is_none() || any(words, end + 1, &[")", ";"]);
+        return ends.then(|| (end, String::new()));
+    }
+    // Redshift
+    if is(words, at, "approximate") && any(words, at + 1, &["count", "percentile_disc"]) {
+        return is(words, at + 2, "(").then(|| (at, String::new()));
+    }
+    // `NEXT VALUE FOR sequence`; DB2: `ROW CHANGE TIMESTAMP FOR t`
+    let is_next = any(words, at, &["next", "previous"]) && is(words, at + 1, "value");
+    if is_next && is(words, at + 2, "for") && is_name(words, at + 3) {
+        let mut end = at + 3;
+        while is(words, end + 1, ".") && is_name(words, end + 2) {
+            end += 2;
+        }
+        return Some((end, "null".to_owned()));
+    }
+    if is(words, at, "row") && is(words, at + 1, "change") && is(words, at + 3, "for") {
+        return is_name(words, at + 4).then(|| (at + 4, "null".to_owned()));
+    }
+    // ClickHouse and DuckDB: `COLUMNS('^m') APPLY(f)`, columns by their names.
+    if is(words, at, "columns") && is(words, at + 1, "(") && before(&["select", ","]) {
+        let plain = is_kind(words, at + 2, WordKind::Text) && is(words, at + 3, ")");
+        let alone = any(words, at + 4, &[",", "from", "apply"]);
+        return (plain && alone).then(|| (at + 3, "*".to_owned()));
+    }
+    if is(words, at, "apply") && is(words, at + 1, "(") && before(&[")", "*", "apply"]) {
+        return nothing(close(words, at + 1)?);
+    }
     // SQL Server: `OPENDATASOURCE('SQLNCLI', 'Data Source=s').db.dbo.t`
     if is(words, at, "opendatasource") && is(words, at + 1, "(") {
         return data_source(words, at);
     }
     None
+}
+
+/// Comparisons of texts.
+fn comparison(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
+    let before = at.checked_sub(1).and_then(|before| words.get(before))?;
+    if !(is_operand(before) || before.is(")")) || is(words, at + 1, ".") {
+        return None;
+    }
+    let end = match () {
+        // Firebird
+        () if is(words, at, "containing") => at,
+        () if is(words, at, "starting") && is(words, at + 1, "with") => at + 1,
+        // MySQL
+        () if is(words, at, "sounds") && is(words, at + 1, "like") => at + 1,
+        () => return None,
+    };
+    let is_value = words.get(end + 1).is_some_and(|value| is_operand(value) || value.is("("));
+    is_value.then(|| (end, "like".to_owned()))
 }
 
 /// First and last word of the name of the table that a statement writes.

@@ -75,7 +75,7 @@ pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
 
 /// Functions that are written without parentheses.
 pub(super) fn is_pseudo(name: &str) -> bool {
-    const NAMES: [&str; 30] = [
+    const NAMES: [&str; 33] = [
         "sysdate",
         "systimestamp",
         "rownum",
@@ -106,6 +106,9 @@ pub(super) fn is_pseudo(name: &str) -> bool {
         "utc_time",
         "utc_timestamp",
         "localtime",
+        "current_server",
+        "current_sqlid",
+        "current_path",
     ];
     // `@v` is a variable of the database.
     name.starts_with('@') || NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))

@@ -19,6 +19,8 @@ pub(super) fn is_keyword(name: &str, arguments: &[FunctionArg], index: usize) ->
     match (name, index) {
         // ODBC
         ("convert", 1) => starts(word, "sql_"),
+        // MySQL
+        ("get_format", 0) => is(&["date", "time", "datetime", "timestamp"]),
         // DB2
         ("char" | "varchar", 1) => is(&["iso", "usa", "eur", "jis", "local"]),
         ("strip", 1) => is(&["b", "both", "l", "leading", "t", "trailing"]),

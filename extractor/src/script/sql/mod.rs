@@ -3,6 +3,7 @@
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
 mod aliases;
+mod arguments;
 mod batch;
 mod calls;
 mod clauses;
@@ -22,6 +23,7 @@ mod hints;
 mod informix;
 mod joins;
 mod keywords;
+mod made;
 mod marks;
 mod names;
 mod open_sql;
@@ -40,9 +42,9 @@ mod spellings;
 mod temporary;
 mod teradata;
 mod variables;
+mod wildcards;
 mod words;
 mod written;
-mod xml;
 
 use std::collections::BTreeSet;
 

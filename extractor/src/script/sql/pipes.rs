@@ -11,9 +11,10 @@ use sqlparser::ast::{
 use super::expression::mentioned;
 use super::from::lower_parts;
 use super::pivot::reshape;
-use super::resolve::{Resolver, unite};
+use super::resolve::Resolver;
 use super::rows::Site;
 use super::scope::{Ctes, Output, Relation, Scope};
+use super::wildcards::unite;
 use super::{SelectColumn, Unknown};
 
 impl Resolver<'_> {

@@ -87,7 +87,7 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     let bytes = text.as_bytes();
     let mut prepared = Prepared { text: String::with_capacity(end), stand_ins: Vec::new() };
     let mut from = 0;
-    // Open braces: whether each is that of `{oj …}`.
+    // Open braces: whether each is that of an escape, `{oj …}`.
     let mut braces: Vec<bool> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if word.start >= end {
@@ -99,11 +99,11 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
             prepared.text.push_str("select");
             from = word.end;
         }
-        // ODBC's escape around outer joins.
+        // ODBC's escapes around outer joins and functions.
         if word.is("{") {
-            let outer_join = words.get(index + 1).filter(|next| next.is("oj"));
-            braces.push(outer_join.is_some());
-            if let Some(next) = outer_join {
+            let escape = words.get(index + 1).filter(|next| next.is("oj") || next.is("fn"));
+            braces.push(escape.is_some());
+            if let Some(next) = escape {
                 prepared.text.push_str(part(text, from, word.start));
                 from = next.end;
             }

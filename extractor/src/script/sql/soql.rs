@@ -13,6 +13,7 @@ pub(super) fn speaks(words: &[Word<'_>]) -> bool {
             is_range(words, at)
                 || (word.is("scope") && at > 0 && is(words, at - 1, "using"))
                 || is_fields(words, at)
+                || (word.is("typeof") && is(words, at + 2, "when"))
         }
         _ => false,
     })

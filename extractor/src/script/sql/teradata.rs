@@ -32,6 +32,18 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize, certain: bool) -> Option<(
     if is(at, "(") && attribute(at + 1) && is(at + 3, ")") {
         return nothing(at + 3);
     }
+    if is(at, "as") && attribute(at + 1) && is(at + 3, ")") {
+        return Some((at + 2, "as varchar".to_owned()));
+    }
+    // `SUBSTR(a FROM 1 FOR 3)`
+    if certain && is(at, "substr") && is(at + 1, "(") {
+        return Some((at, "substring".to_owned()));
+    }
+    // `CASE_N(a < 1, NO CASE OR UNKNOWN)`
+    if is(at, ",") && is(at + 1, "no") && (is(at + 2, "case") || is(at + 2, "range")) {
+        let end = (at + 3..at + 8).find(|&end| is(end, ")"))?;
+        return nothing(end - 1);
+    }
     // `CAST(a AS DATE FORMAT 'YYYY')`, `a (DATE, FORMAT 'YYYY')`
     if attribute(at) && is(at + 2, ")") {
         return nothing(at + 1);
@@ -102,7 +114,7 @@ fn interval(words: &[Word<'_>], at: usize) -> Option<usize> {
     }
     let end = size(at)?;
     let end = if is(end + 1, "to") && unit(end + 2) { size(end + 2)? } else { end };
-    (end > at).then_some(end)
+    (end > at || is(at + 1, "as")).then_some(end)
 }
 
 /// Functions that are called with a space before a column named `date` or `time`.
