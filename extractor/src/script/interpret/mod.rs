@@ -165,6 +165,8 @@ struct Machine<'i> {
     exhausted: bool,
     nesting: usize,
     forks: usize,
+    /// Names that were compared without regard to case.
+    folded: usize,
     /// Undecided branches so far.
     decisions: usize,
     /// Fields and sources of tables that were merged after them.
@@ -266,6 +268,7 @@ impl<'i> Machine<'i> {
             exhausted: false,
             nesting: 0,
             forks: 0,
+            folded: 0,
             decisions: 0,
             merged: 0,
             signed_in_branches: Vec::new(),

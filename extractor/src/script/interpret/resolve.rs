@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::expression::Reference;
+use crate::script::limits;
 use crate::script::model::origin::MAX_ORIGINS;
 use crate::script::model::{Field, Flow, Mapping, Relation, SourceId, Through};
 use crate::script::outcome::{ReferenceKind, Resolution, Status};
@@ -33,6 +34,15 @@ impl<'a> Lookup<'a> {
 }
 
 impl Machine<'_> {
+    /// The field of that name but for the case of its letters. Names are compared so as long as that
+    /// is no work to speak of; a script whose fields are spelled as they are named needs none.
+    fn similar<'a>(&mut self, lookup: &Lookup<'a>, name: &str) -> Option<&'a Field> {
+        if lookup.lower.get().is_none() {
+            self.folded = self.folded.saturating_add(lookup.relation.fields.len());
+        }
+        if self.folded > limits::MAX_FOLDED { None } else { lookup.similar(name) }
+    }
+
     /// What flows into a field of the input by its name; `None` when it has no such field.
     pub(super) fn field_flows(&mut self, lookup: &Lookup<'_>, name: &str) -> Option<Rc<Vec<Flow>>> {
         let relation = lookup.relation;
@@ -40,7 +50,7 @@ impl Machine<'_> {
             return Some(self.with_opens(relation, name, field));
         }
         if relation.opens.is_empty()
-            && let Some(field) = lookup.similar(name)
+            && let Some(field) = self.similar(lookup, name)
         {
             return Some(Rc::clone(&field.flows));
         }
@@ -59,7 +69,7 @@ impl Machine<'_> {
         if let Some(open) = &relation.fallback {
             return open.field(name, &mut self.sources).map(|flow| Rc::new(vec![flow]));
         }
-        lookup.similar(name).map(|field| Rc::clone(&field.flows))
+        self.similar(lookup, name).map(|field| Rc::clone(&field.flows))
     }
 
     /// What flows into a field that is known, and, where it is a column taken as it is, what the

@@ -4,7 +4,7 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 
 use super::expression::Parts;
 use super::from::lower_parts;
-use super::functions::{is_conditional, is_method};
+use super::functions::{is_method, selects};
 use super::keywords::is_keyword;
 use super::rows::function_argument;
 use crate::script::expression::SELECTORS_ARE_ORIGINS;
@@ -55,24 +55,7 @@ pub(super) fn call<'a>(
         if index == 0 && name == "xmlelement" && matches!(argument, Expr::Identifier(_)) {
             continue;
         }
-        let selects = match (name.as_str(), index) {
-            ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
-            // The second says which value is none, or which row it is taken from.
-            ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
-            ("argmax" | "argmin" | "argmaxif" | "argminif", 1) => true,
-            // Teradata's: what they are sorted by, and how many rows they see.
-            ("csum" | "mavg" | "msum" | "mdiff" | "mlinreg", 1..) => true,
-            ("rank" | "dense_rank" | "percent_rank" | "cume_dist", _) => true,
-            // multiIf(condition, value, condition, value, …, otherwise)
-            ("multiif", index) => index % 2 == 0 && index + 1 < count,
-            // Of DB2: where a row stands in a table.
-            ("rrn" | "rid", _) => count == 1,
-            // DECODE(x, search, result, …, default)
-            ("decode", 0) => count > 2,
-            ("decode", index) => index % 2 == 1 && index + 1 < count,
-            (name, index) if is_conditional(name) => index + 1 == count,
-            _ => false,
-        };
+        let selects = selects(&name, index, count);
         todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
     }
 }

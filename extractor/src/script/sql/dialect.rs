@@ -72,17 +72,42 @@ pub(crate) fn dialect_of(connection: &str) -> Option<&'static str> {
 
 /// Parses a query with the connection's dialect, then with those that its marks speak for, then
 /// with others. `words`: those of the text, where they are there already.
-pub(super) fn parse(text: &str, words: Option<&[Word<'_>]>, hint: Option<&str>) -> Option<Query> {
+pub(super) fn parse(
+    text: &str,
+    words: Option<&[Word<'_>]>,
+    hint: Option<&'static str>,
+) -> Option<Query> {
     // Trino's are read as JSON by the common dialect.
     let has_lambda =
         || words.map_or_else(|| marks::has_lambda(&words::read(text)), marks::has_lambda);
     let lambdas = matches!(hint, Some("presto" | "athena")) && has_lambda();
-    if let Some(query) = hint.filter(|_| !lambdas).and_then(|hint| parse_with(dialect(hint), text))
-    {
+    let first = hint.filter(|_| !lambdas);
+    if let Some(query) = first.and_then(|hint| parse_with(dialect(hint), text)) {
         return Some(query);
     }
     let words = words.map_or_else(|| words::read(text).into(), Cow::Borrowed);
-    let mut order = marks::dialects(text, &words);
+    let most = if text.len() > LONG { 4 } else { usize::MAX };
+    let mut candidates = candidates(text, &words, hint);
+    if lambdas {
+        // It quotes names as Trino does.
+        candidates.insert(0, "duckdb");
+    }
+    candidates
+        .into_iter()
+        .take(most)
+        .skip(usize::from(first.is_some()))
+        .find_map(|name| parse_with(dialect(name), text))
+}
+
+/// Dialects that a statement may be written in, the likeliest first: that of the connection, if it
+/// tells, those that the statement's marks speak for, and the others.
+pub(super) fn candidates(
+    text: &str,
+    words: &[Word<'_>],
+    hint: Option<&'static str>,
+) -> Vec<&'static str> {
+    let mut order: Vec<&'static str> = hint.into_iter().collect();
+    order.extend(marks::dialects(text, words));
     order.extend([
         "generic",
         "postgres",
@@ -100,26 +125,23 @@ pub(super) fn parse(text: &str, words: Option<&[Word<'_>]>, hint: Option<&str>) 
         "sqlite",
         "ansi",
     ]);
-    if marks::has_hash_names(&words) {
+    let comments = hint.map(has_hash_comments);
+    if comments != Some(true) && marks::has_hashes(words, comments.is_none()) {
         // The rest of the line, the tables perhaps, would be a comment.
-        order.retain(|name| !dialect(name).supports_hash_comment());
+        order.retain(|name| !has_hash_comments(name));
     }
-    let mut tried: Vec<&str> = hint.into_iter().filter(|_| !lambdas).collect();
-    if lambdas {
-        // It quotes names as Trino does.
-        order.insert(0, "duckdb");
-    }
-    let most = if text.len() > LONG { 4 } else { usize::MAX };
-    for name in order {
-        if tried.contains(&name) || tried.len() >= most {
-            continue;
-        }
-        tried.push(name);
-        if let Some(query) = parse_with(dialect(name), text) {
-            return Some(query);
-        }
-    }
-    None
+    let mut seen = Vec::new();
+    order.retain(|name| {
+        let is_new = !seen.contains(name);
+        seen.push(*name);
+        is_new
+    });
+    order
+}
+
+/// Whether `#` starts a comment in a dialect.
+pub(super) fn has_hash_comments(name: &str) -> bool {
+    dialect(name).supports_hash_comment()
 }
 
 /// Parses a query with one dialect.

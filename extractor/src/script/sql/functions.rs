@@ -228,8 +228,31 @@ pub(super) fn is_unit(name: &str) -> bool {
     UNITS.iter().any(|unit| name.eq_ignore_ascii_case(unit))
 }
 
+/// Whether an argument of a call decides which value it has and does not flow into it. `name`:
+/// lower-case.
+pub(super) fn selects(name: &str, index: usize, count: usize) -> bool {
+    match (name, index) {
+        ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
+        // The second says which value is none, or which row it is taken from.
+        ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
+        ("argmax" | "argmin" | "argmaxif" | "argminif", 1) => true,
+        // Teradata's: what they are sorted by, and how many rows they see.
+        ("csum" | "mavg" | "msum" | "mdiff" | "mlinreg", 1..) => true,
+        ("rank" | "dense_rank" | "percent_rank" | "cume_dist", _) => true,
+        // multiIf(condition, value, condition, value, …, otherwise)
+        ("multiif", index) => index % 2 == 0 && index + 1 < count,
+        // Of DB2: where a row stands in a table.
+        ("rrn" | "rid", _) => count == 1,
+        // DECODE(x, search, result, …, default)
+        ("decode", 0) => count > 2,
+        ("decode", index) => index % 2 == 1 && index + 1 < count,
+        (name, index) if is_conditional(name) => index + 1 == count,
+        _ => false,
+    }
+}
+
 /// Whether the last argument of an aggregate says which rows count: ClickHouse's `sumIf(v, c)`.
-pub(super) fn is_conditional(name: &str) -> bool {
+fn is_conditional(name: &str) -> bool {
     const STARTS: [&str; 9] =
         ["sum", "avg", "min", "max", "any", "uniq", "quantile", "grouparray", "arg"];
     let name = name.to_ascii_lowercase();

@@ -27,11 +27,20 @@ pub(super) fn dialects(text: &str, words: &[Word<'_>]) -> Vec<&'static str> {
     found
 }
 
-/// Whether `#` is a letter of a name, as in DB2, Oracle and SQL Server: no comment starts with it.
-pub(super) fn has_hash_names(words: &[Word<'_>]) -> bool {
-    words
-        .iter()
-        .any(|word| word.kind == WordKind::Bare && word.text.len() > 1 && word.text.contains('#'))
+/// Whether a `#` starts no comment: that of a name, as in DB2, Oracle and SQL Server, or that of an
+/// operator, as PostgreSQL's `#>>`. Where `#` starts a comment in none of the likely dialects, any
+/// other is no comment either.
+pub(super) fn has_hashes(words: &[Word<'_>], may_comment: bool) -> bool {
+    words.iter().enumerate().any(|(at, word)| {
+        let operator = || {
+            words.get(at + 1).is_some_and(|next| {
+                next.start == word.end && [">", "-", "="].iter().any(|sign| next.is(sign))
+            })
+        };
+        word.kind == WordKind::Bare
+            && word.text.contains('#')
+            && (word.text.len() > 1 || !may_comment || operator())
+    })
 }
 
 /// `CONVERT(type, value` at an index, as SQL Server and Sybase have it: index of the comma. MySQL's

@@ -5,6 +5,7 @@
 use sqlparser::ast::Query;
 
 use super::batch::{self, Batch};
+use super::fallback::StandIns;
 use super::open_sql::{self, Reading};
 use super::prepare::{self, Prepared};
 use super::words::{self, Word};
@@ -45,6 +46,8 @@ pub(super) struct Parsed {
     dialect: Option<&'static str>,
     /// See [`Select::pair`].
     pair: Option<(String, String)>,
+    /// Of a statement that had to be mended.
+    stand_ins: Option<StandIns>,
 }
 
 /// Statements that read nothing for whoever passes them; `SQLTABLES` and its like read the
@@ -98,10 +101,13 @@ impl Outline {
         match self {
             Self::Known(sql) => sql,
             Self::Query(parsed) => {
-                let Parsed { query, prepared, dialect, pair } = *parsed;
+                let Parsed { query, prepared, dialect, pair, stand_ins } = *parsed;
                 let mut select = resolve::resolve(&query, dialect, catalogue);
+                if let Some(stand_ins) = &stand_ins {
+                    stand_ins.restore(&mut select);
+                }
                 prepared.restore(&mut select);
-                Sql::Select(Select { pair, ..select })
+                Sql::Select(Select { pair, fallback: stand_ins.is_some(), ..select })
             }
         }
     }
@@ -214,10 +220,14 @@ fn query(
         dialect::parse(&prepared.text, same, dialect)
             .or_else(|| dialect::parse(&prepared.settled()?, None, dialect))
     };
-    match parsed {
-        Some(query) => Outline::Query(Box::new(Parsed { query, prepared, dialect, pair })),
+    let mended = || fallback::mend(&prepared.text, dialect);
+    let mended = || mended().map(|(query, stand_ins)| (query, Some(stand_ins)));
+    match parsed.map(|query| (query, None)).or_else(mended) {
+        Some((query, stand_ins)) => {
+            Outline::Query(Box::new(Parsed { query, prepared, dialect, pair, stand_ins }))
+        }
         None => {
-            let mut select = fallback::read(words);
+            let mut select = fallback::read(&prepared.text, dialect);
             prepared.restore(&mut select);
             Outline::Known(Sql::Select(Select { pair, ..select }))
         }

@@ -31,9 +31,11 @@ const MAX_TEXT: usize = 1 << 20;
 
 /// Whether a statement would make a tree too deep for the stack.
 pub(super) fn is_too_deep(words: &[Word<'_>]) -> bool {
-    if words.last().map_or(0, |last| last.end) > MAX_TEXT {
-        return true;
-    }
+    words.last().map_or(0, |last| last.end) > MAX_TEXT || is_deep_chain(words)
+}
+
+/// Whether operators between two commas chain too deep.
+pub(super) fn is_deep_chain(words: &[Word<'_>]) -> bool {
     if words.len() <= MAX_CHAIN {
         return false;
     }

@@ -306,6 +306,7 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
         return nothing(at);
     }
     let left = at.checked_sub(1).and_then(|index| words.get(index));
+    // Behind ODBC's `{fn` is a call.
     let left = left.filter(|it| it.is(")") || it.is("]") || (is_operand(it) && !it.is("fn")));
     let right = words.get(at + 1).filter(|it| is_operand(it));
     let touches = words.get(at).zip(words.get(at + 1)).is_some_and(|(a, b)| a.end == b.start);
