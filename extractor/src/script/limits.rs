@@ -42,6 +42,10 @@ pub const MAX_MERGED: usize = 5_000_000;
 /// as they are written.
 pub const MAX_FOLDED: usize = 5_000_000;
 
+/// Fields that are given another name in tables of which it is not known whether they have them,
+/// in all.
+pub const MAX_RENAMED: usize = 2_000_000;
+
 /// Messages of one script.
 pub const MAX_DIAGNOSTICS: usize = 1000;
 

@@ -176,10 +176,10 @@ impl Shown<'_> {
 
     /// The way of a name through columns that are not known by name.
     fn open_flow(&mut self, open: &model::Open, name: &str, own: &str) -> Option<Flow> {
-        if open.side.is_some() || open.except.contains(name) {
+        if open.side.is_some() {
             return None;
         }
-        let column = name.strip_prefix(&*open.prefix)?.to_owned();
+        let column = open.column(name)?.to_owned();
         let source = self.source(open.source)?;
         let table = open.table.as_ref().map(|table| table.to_string());
         Some(Flow {

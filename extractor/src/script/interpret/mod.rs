@@ -165,6 +165,8 @@ struct Machine<'i> {
     exhausted: bool,
     nesting: usize,
     forks: usize,
+    /// Fields renamed in tables that may have them.
+    renamed: usize,
     /// Names that were compared without regard to case.
     folded: usize,
     /// Undecided branches so far.
@@ -268,6 +270,7 @@ impl<'i> Machine<'i> {
             exhausted: false,
             nesting: 0,
             forks: 0,
+            renamed: 0,
             folded: 0,
             decisions: 0,
             merged: 0,

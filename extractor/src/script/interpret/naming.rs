@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::registry::ACCESS_MARK;
 use super::resolve::Lookup;
-use crate::script::model::{Field, Open, Relation, Rules};
+use crate::script::model::{Field, Relation, Rules};
 
 /// Most aliases that are looked for among columns that are not known by name: each load of `*` has a
 /// field for each of them.
@@ -88,12 +88,11 @@ fn qualify(relation: &mut Relation, rules: &Rules<bool>, table: &str) {
     if qualified("\u{2}") {
         relation.opens = std::mem::take(&mut relation.opens)
             .into_values()
-            .map(|open| Open {
-                prefix: format!("{table}.{}", open.prefix).into(),
-                except: Rc::new(open.except.iter().map(full).collect()),
-                ..open
+            .map(|open| open.prefixed(&format!("{table}.")))
+            .map(|mut open| {
+                open.except = Rc::new(open.except.iter().map(full).collect());
+                (open.key(), open)
             })
-            .map(|open| (open.key(), open))
             .collect();
     }
 }

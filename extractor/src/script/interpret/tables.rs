@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Machine;
+use crate::script::limits;
 use crate::script::model::{Field, Relation, Table};
 use crate::script::outcome::DerivedField;
 use crate::script::paths::glob;
@@ -114,18 +115,45 @@ impl Machine<'_> {
                 names.insert(from, to);
             }
         }
-        // A table of which not all fields are known takes part in those renames alone that it may
-        // have the field of.
-        let mut by_table: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();
-        for (&from, &to) in &names {
+        // Tables by what is renamed in them for certain; any whose columns are not known by name may
+        // have the others, too.
+        let mut tables: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (from, to) in &names {
             for key in self.tables_with(from) {
-                by_table.entry(key).or_default().insert(from, to);
+                tables.entry(key).or_default().insert(from, to);
             }
         }
-        for (key, names) in by_table {
+        let work = self.open_tables.len().saturating_mul(names.len());
+        self.renamed = self.renamed.saturating_add(work);
+        if self.renamed <= limits::MAX_RENAMED {
+            let is_open = |key: &&Rc<str>| {
+                self.state.tables.get(&***key).is_some_and(|table| !table.relation.opens.is_empty())
+            };
+            for key in self.open_tables.iter().filter(is_open) {
+                tables.entry(Rc::clone(key)).or_default();
+            }
+        } else {
+            self.notice(
+                "too many fields are renamed in tables whose fields are not known: from here on only \
+                 where they are"
+                    .to_owned(),
+            );
+        }
+        for (key, own) in tables {
             let Some(mut table) = self.take_table(&key) else { continue };
-            self.rename_in(&mut table, &names);
-            let fresh: Vec<Rc<str>> = names.values().map(|name| Rc::from(*name)).collect();
+            let relation = &mut table.relation;
+            let others = names.iter().map(|(from, to)| (*from, *to));
+            let others = others.filter(|(from, to)| {
+                // A name that is taken is not given.
+                !own.contains_key(from) && !relation.fields.contains(to)
+            });
+            for open in relation.opens.values_mut() {
+                open.rename(others.clone());
+            }
+            if !own.is_empty() {
+                self.rename_in(&mut table, &own);
+            }
+            let fresh: Vec<Rc<str>> = own.values().map(|name| Rc::from(*name)).collect();
             let fresh = fresh.iter().filter(|name| table.relation.fields.contains(name));
             let fresh: Vec<Rc<str>> = fresh.cloned().collect();
             self.put_changed(&key, table, fresh.iter());

@@ -100,6 +100,8 @@ pub(crate) struct Open {
     pub(crate) prefix: Rc<str>,
     /// Fields that are not among them any more, by their present name.
     pub(crate) except: Rc<BTreeSet<Rc<str>>>,
+    /// Columns that have got other names, by these; which of the columns are there nobody knows.
+    pub(crate) renamed: Option<Rc<BTreeMap<Rc<str>, Rc<str>>>>,
     /// Which join it took part in and on which side: a name comes from one side of a join, and
     /// which is not known. Those of one side were put below each other.
     /// 0: on its own.
@@ -121,6 +123,7 @@ impl Open {
             table: None,
             prefix: "".into(),
             except: Rc::default(),
+            renamed: None,
             side: None,
             via: Rc::default(),
             resolution,
@@ -144,12 +147,49 @@ impl Open {
         }
     }
 
-    /// The flow of a field of that name, if it can be one of these columns.
-    pub(crate) fn field(&self, name: &str, sources: &mut Sources) -> Option<Flow> {
+    /// The column that a field of that name is, if it can be one of these.
+    pub(crate) fn column<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         if self.except.contains(name) {
             return None;
         }
-        let column = name.strip_prefix(&*self.prefix)?;
+        let renamed = self.renamed.as_ref().and_then(|renamed| renamed.get(name));
+        renamed.map(|column| &**column).or_else(|| name.strip_prefix(&*self.prefix))
+    }
+
+    /// Gives columns other names, all at once, if they are there.
+    pub(crate) fn rename<'a>(&mut self, names: impl Iterator<Item = (&'a str, &'a str)> + Clone) {
+        let columns = names.clone().filter_map(|(from, to)| Some((to, self.column(from)?.into())));
+        let columns: Vec<(&str, Rc<str>)> = columns.collect();
+        if columns.is_empty() {
+            return;
+        }
+        let except = Rc::make_mut(&mut self.except);
+        let renamed = Rc::make_mut(self.renamed.get_or_insert_default());
+        for (from, _) in names {
+            renamed.remove(from);
+            except.insert(from.into());
+        }
+        for (to, column) in columns {
+            except.remove(to);
+            renamed.insert(to.into(), column);
+        }
+    }
+
+    /// Puts something before all names.
+    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
+        self.prefix = format!("{prefix}{}", self.prefix).into();
+        if let Some(renamed) = &mut self.renamed {
+            let names = renamed.iter();
+            let names =
+                names.map(|(name, column)| (format!("{prefix}{name}").into(), column.clone()));
+            *renamed = Rc::new(names.collect());
+        }
+        self
+    }
+
+    /// The flow of a field of that name, if it can be one of these columns.
+    pub(crate) fn field(&self, name: &str, sources: &mut Sources) -> Option<Flow> {
+        let column = self.column(name)?;
         Some(Flow {
             origins: sources.single(self.source, self.table.as_ref(), column),
             expression: None,
@@ -238,6 +278,10 @@ impl Relation {
                 if old.except != open.except {
                     let both = old.except.intersection(&open.except).cloned().collect();
                     old.except = Rc::new(both);
+                }
+                if let Some(renamed) = open.renamed {
+                    let all = Rc::make_mut(old.renamed.get_or_insert_default());
+                    all.extend(renamed.iter().map(|(name, column)| (name.clone(), column.clone())));
                 }
                 old.via = union_via([&old.via, &open.via]);
             }

@@ -74,7 +74,12 @@ pub(super) fn spelling(text: &str, words: &[Word<'_>], at: usize) -> Option<(usi
     if is(words, at, "columns") && is(words, at + 1, "(") && before(&["select", ","]) {
         let plain = is_kind(words, at + 2, WordKind::Text) && is(words, at + 3, ")");
         let alone = any(words, at + 4, &[",", "from", "apply"]);
-        return (plain && alone).then(|| (at + 3, "*".to_owned()));
+        // Beside a star they are there already.
+        let star =
+            |at: usize| is(words, at, "*") && any(words, at.wrapping_sub(1), &["select", ","]);
+        let near = at.saturating_sub(MAX_CALL)..at;
+        let stands_for = if near.into_iter().any(star) { "null" } else { "*" };
+        return (plain && alone).then(|| (at + 3, stands_for.to_owned()));
     }
     if is(words, at, "apply") && is(words, at + 1, "(") && before(&[")", "*", "apply"]) {
         return nothing(close(words, at + 1)?);
@@ -126,6 +131,24 @@ fn find(words: &[Word<'_>], at: usize, text: &str) -> Option<usize> {
     (at..at + NEAR)
         .take_while(|&index| !any(words, index, &["(", ")"]))
         .find(|&index| is(words, index, text))
+}
+
+/// Names of the columns in which recursive queries count how they walk: `SEARCH … SET a`, `CYCLE …
+/// SET b`. They are columns of no table.
+pub(super) fn walked<'a>(words: &[Word<'a>]) -> Vec<&'a str> {
+    let is_walk = |at: &usize| any(words, *at, &["search", "cycle"]);
+    let sets = (1..words.len()).filter(is_walk).filter_map(|at| find(words, at + 1, "set"));
+    let names = sets.filter_map(|set| words.get(set + 1).filter(|word| word.is_name()));
+    names.map(|word| word.text).collect()
+}
+
+/// Such a column in the list of a query.
+pub(super) fn walk(words: &[Word<'_>], at: usize, walked: &[&str]) -> Option<(usize, String)> {
+    let name = words.get(at)?.text;
+    let listed = any(words, at.checked_sub(1)?, &["select", ","])
+        && any(words, at + 1, &[",", "from"])
+        && walked.iter().any(|it| it.eq_ignore_ascii_case(name));
+    listed.then(|| (at, format!("null AS {name}")))
 }
 
 /// Last word of `CYCLE a, b SET c TO 'Y' DEFAULT 'N' USING p`.

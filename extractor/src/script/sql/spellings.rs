@@ -16,6 +16,7 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
     let teradata = dialect == Some("teradata") || teradata::speaks(words);
     let named_final = clickhouse::names_final(words);
     let hana = dialect == Some("hana");
+    let walked = clauses::walked(words);
     let soql = dialect == Some(super::SOQL);
     let any = |at: usize| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
@@ -34,6 +35,11 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
     replace(text, words, |at| {
         if soql {
             return soql::spelling(words, at);
+        }
+        if !walked.is_empty()
+            && let Some(walk) = clauses::walk(words, at, &walked)
+        {
+            return Some(walk);
         }
         if may_start(words, at) {
             return any(at);
