@@ -4,8 +4,9 @@ use super::spellings::is_operand;
 use super::words::{MAX_CALL, Word, any, close, is, is_name};
 use crate::script::lex::part;
 
-/// Longest statement that comes of putting expressions in.
+/// Longest statement that comes of putting expressions in, and how many there may be.
 const MAX_TEXT: usize = 64 * 1024;
+const MAX_NAMES: usize = 100;
 
 /// The statement with the expressions themselves for the names that its `WITH` gives them; `None`
 /// when it names only queries.
@@ -23,7 +24,7 @@ pub(super) fn expanded(text: &str, words: &[Word<'_>]) -> Option<String> {
             queries.push(replaced(text, of_query, &names)?);
             at = end + 1;
         } else {
-            let r#as = expression(words, at)?;
+            let r#as = expression(words, at).filter(|_| names.len() < MAX_NAMES)?;
             let name = words.get(r#as + 1)?.text;
             let value = words.get(at..r#as)?;
             let value = match names.is_empty() {

@@ -33,7 +33,7 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)>
         return nothing(close(words, open)? - 1);
     }
     // DB2: `TRIM(L '0' FROM x)`, `CAST(x AS CHAR(10) CCSID 37)`
-    if is(words, at, "trim") && is(words, at + 1, "(") && !any(words, at + 3, &[",", ")", "."]) {
+    if is(words, at, "trim") && is(words, at + 1, "(") && is_kind(words, at + 3, WordKind::Text) {
         const SIDES: [(&str, &str); 3] = [("b", "both"), ("l", "leading"), ("t", "trailing")];
         let side = SIDES.iter().find(|(short, _)| is(words, at + 2, short));
         return side.map(|(_, side)| (at + 2, format!("trim({side}")));

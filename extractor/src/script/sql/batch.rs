@@ -231,16 +231,18 @@ fn assigns(words: &[Word<'_>]) -> bool {
 
 /// A statement without what leads to the next one, `END ELSE BEGIN`, and whether that has an `ELSE`.
 fn trimmed<'a, 'w>(mut words: &'a [Word<'w>]) -> (&'a [Word<'w>], bool) {
-    let count = |words: &[Word<'_>], text: &str| words.iter().filter(|it| it.is(text)).count();
+    let count = |text: &str| words.iter().filter(|it| it.is(text)).count();
+    // The end of a `CASE` stays.
+    let mut ends = count("end").saturating_sub(count("case"));
     let mut has_else = false;
     while let Some((last, before)) = words.split_last() {
-        let is_else = last.is("else");
-        // The end of a `CASE` stays.
-        let ends = last.is("end") && count(words, "end") > count(words, "case");
-        if !(is_else || ends || last.is("begin") || last.is(";")) {
+        if last.is("end") && ends > 0 {
+            ends -= 1;
+        } else if last.is("else") {
+            has_else = true;
+        } else if !(last.is("begin") || last.is(";")) {
             break;
         }
-        has_else |= is_else;
         words = before;
     }
     (words, has_else)

@@ -17,6 +17,9 @@ use super::scope::{Ctes, Output, Relation, Scope};
 use super::wildcards::unite;
 use super::{SelectColumn, Unknown};
 
+/// Steps that are followed at most: each may copy all columns.
+const MAX_STEPS: usize = 200;
+
 impl Resolver<'_> {
     /// What comes out of the last step.
     pub(super) fn piped(
@@ -38,7 +41,12 @@ impl Resolver<'_> {
             }
             body => relations.push(unnamed(self.body(body, ctes, outer))),
         }
-        for step in steps {
+        if steps.len() > MAX_STEPS {
+            self.note(format!(
+                "more than {MAX_STEPS} steps of a query: the others are not followed"
+            ));
+        }
+        for step in steps.iter().take(MAX_STEPS) {
             if let PipeOperator::Join(join) = step {
                 self.join(join, ctes, outer, &mut relations, &mut shared, &mut conditions);
                 continue;

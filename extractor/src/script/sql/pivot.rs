@@ -45,6 +45,9 @@ impl Resolver<'_> {
     }
 }
 
+/// Symbols of a pattern that are told apart at most.
+const MAX_SYMBOLS: usize = 100;
+
 impl Resolver<'_> {
     /// Columns that a `MATCH_RECOGNIZE` makes: `A.price AS start` is the price of a row.
     pub(super) fn measured(
@@ -68,7 +71,7 @@ impl Resolver<'_> {
         }
         if let Some(row) = relations.first() {
             let named = |name| Relation { names: vec![name], is_alias: true, ..row.clone() };
-            rows.extend(names.into_iter().map(named));
+            rows.extend(names.into_iter().take(MAX_SYMBOLS).map(named));
         }
         let mut scope = Scope { ctes, relations: &rows, shared: &shared, outer };
         let mut made = Vec::new();

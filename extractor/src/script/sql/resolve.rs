@@ -21,6 +21,9 @@ use super::{Catalogue, Select, SelectColumn, Star, TableName, Unknown};
 const CHAINING: [&str; 6] =
     ["snowflake", "teradata", "redshift", "databricks", "duckdb", "clickhouse"];
 
+/// Columns of a row that are followed at most where it is one value.
+const MAX_ROW: usize = 2000;
+
 /// Resolves a query.
 pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Select {
     let mut resolver = Resolver {
@@ -313,7 +316,7 @@ impl Resolver<'_> {
         }
         for relation in scope.relations {
             if parts.wildcards.iter().any(|name| name.is_empty() || relation.is_named(name)) {
-                origins.extend(relation.result.every());
+                origins.extend(relation.result.every().take(MAX_ROW));
             }
         }
         for query in parts.values {

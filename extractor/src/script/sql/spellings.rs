@@ -285,7 +285,7 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     // DB2: `CURRENT DATE - 30 DAYS`, `CURRENT SERVER`.
     const REGISTERS: [&str; 8] =
         ["date", "time", "timestamp", "user", "server", "schema", "sqlid", "path"];
-    if is(at, "current") && any(at + 1, &REGISTERS) && !is(at + 2, "zone") {
+    if is(at, "current") && any(at + 1, &REGISTERS) && !is(at + 2, "zone") && !before(&["."]) {
         return Some((at + 1, format!("current_{}", words.get(at + 1)?.text)));
     }
     const UNITS: [&str; 14] = [
