@@ -142,6 +142,12 @@ impl Unknown {
         };
         Self { name: name.to_owned(), reason }
     }
+
+    /// Words where a table stands.
+    fn unseen(name: String) -> Self {
+        let reason = "the SQL could not be parsed, and no table is seen in it".to_owned();
+        Self { name, reason }
+    }
 }
 
 /// A column of a result.

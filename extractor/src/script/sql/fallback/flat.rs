@@ -29,9 +29,8 @@ pub(super) fn read(shape: &Shape<'_>) -> Select {
         && select.unknown.is_empty()
         && let Some(from) = (0..words.len()).find(|index| is_clause_from(words, *index))
     {
-        let reason = "the SQL could not be parsed, and no table is seen in it".to_owned();
         let end = words.len().min(from + 7);
-        select.unknown.insert(Unknown { name: shape.spelled(&(from + 1..end)), reason });
+        select.unknown.insert(Unknown::unseen(shape.spelled(&(from + 1..end))));
     }
     reader.columns();
     Select { fallback: true, ..reader.select }

@@ -43,6 +43,9 @@ pub(super) fn mend(text: &str, hint: Option<&'static str>) -> Option<(Query, Sta
         if let Some(query) = dialect::parse_as(name, &mended) {
             best = Some((losses, query, stand_ins));
         }
+        if losses == 0 {
+            break;
+        }
     }
     best.map(|(_, query, stand_ins)| (query, stand_ins))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::prepare::is_deep_chain;
-use super::super::{Select, TableName, dialect};
+use super::super::{Select, TableName, Unknown, dialect};
 use super::shape::Shape;
 
 /// Something that is written.
@@ -128,24 +128,30 @@ pub(super) enum StandIn {
 
 /// What is put back into what is found in a mended text.
 #[derive(Debug, Default)]
-pub(crate) struct StandIns(Vec<StandIn>);
+pub(crate) struct StandIns {
+    list: Vec<StandIn>,
+    /// What stands among the tables and is not known.
+    pub(super) unseen: Vec<String>,
+}
 
 const START: &str = "qlikm";
 
 impl StandIns {
     /// The name that stands for something.
     pub(super) fn add(&mut self, stand_in: StandIn) -> String {
-        self.0.push(stand_in);
-        format!("{START}{}m", self.0.len() - 1)
+        self.list.push(stand_in);
+        format!("{START}{}m", self.list.len() - 1)
     }
 
     fn find(&self, name: &str) -> Option<&StandIn> {
         let digits = name.strip_prefix(START)?.strip_suffix('m')?;
-        self.0.get(digits.parse::<usize>().ok()?)
+        self.list.get(digits.parse::<usize>().ok()?)
     }
 
     pub(crate) fn restore(&self, select: &mut Select) {
-        if self.0.is_empty() {
+        let unseen = self.unseen.iter().map(|name| Unknown::unseen(name.clone()));
+        select.unknown.extend(unseen);
+        if self.list.is_empty() {
             return;
         }
         for table in &mut select.tables {

@@ -47,7 +47,7 @@ impl Mender<'_> {
                 match self.table(&unit.table, depth) {
                     Some(table) => table,
                     None => {
-                        self.leave_out(&unit.table);
+                        self.unseen(&unit.table);
                         continue;
                     }
                 }
@@ -62,6 +62,16 @@ impl Mender<'_> {
             pieces.extend(self.joined(&unit, table, own));
         }
         (!pieces.is_empty()).then_some(pieces)
+    }
+
+    /// Remembers what stands where a table does and is none that is seen.
+    fn unseen(&mut self, range: &Range<usize>) {
+        const WORDS: usize = 6;
+        self.leave_out(range);
+        if !range.is_empty() {
+            let shown = range.start..range.end.min(range.start + WORDS);
+            self.stand_ins.unseen.push(self.shape.spelled(&shown));
+        }
     }
 
     /// A table after others: joined in its `own` way if the parser takes that, simply if not.
@@ -128,7 +138,9 @@ impl Mender<'_> {
             return Some(self.named(path, None, alias));
         }
         if let Some(close) = shape.close(start).filter(|_| shape.is(start, "(")) {
-            let alias = alias(shape, close + 1..end, None);
+            // Tables in parentheses keep their own names.
+            let own = Some(start).filter(|_| !shape.is_query(start));
+            let alias = alias(shape, close + 1..end, own);
             self.leave_out(&(close + 1..end));
             let mut pieces = Vec::new();
             if shape.is_query(start) {

@@ -133,6 +133,11 @@ fn keyword(shape: &Shape<'_>, at: usize, frame: &mut Frame) -> Option<usize> {
     } else if word.is("as") || (word.is("using") && frame.arguments > 0) {
         // `CAST(a AS type)`, `CONVERT(a USING utf8)`
         frame.named = true;
+    } else if frame.arguments > 0
+        && ((word.is("order") && shape.is(at + 1, "by")) || word.is("having"))
+    {
+        // `STRING_AGG(a, ',' ORDER BY b)`: up to the end.
+        frame.closed = true;
     } else if word.is("over") && shape.is_name(at + 1) {
         return Some(at + 2); // a named window
     } else if word.is("collate") {
