@@ -1,6 +1,7 @@
 //! `extractor lineage`: the lineage of load scripts in files, offline.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Write},
     mem::ManuallyDrop,
@@ -159,6 +160,7 @@ fn problems(report: &Report) -> Vec<String> {
     let diagnostics = report.apps.iter().flat_map(|(name, app)| {
         app.diagnostics
             .iter()
+            .filter(|it| it.is_problem())
             .map(move |it| format!("{name}:{}:{}: {}", it.line, it.column, it.message))
     });
     diagnostics.collect()
@@ -221,15 +223,20 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Er
     Ok(())
 }
 
-/// Stems of the files; where two are equal, the paths.
+/// Stems of the files; where two are equal but for the case of letters, the paths: apps are told by
+/// name from what other scripts call them, in whatever case.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     let stem = |path: &PathBuf| {
         path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     };
     let stems: Vec<String> = paths.iter().map(stem).collect();
-    let is_unique = |name: &String| stems.iter().filter(|other| *other == name).count() == 1;
-    let name = |(stem, path): (&String, &PathBuf)| {
-        if is_unique(stem) { stem.clone() } else { path.display().to_string() }
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for stem in &stems {
+        *counts.entry(stem.to_lowercase()).or_default() += 1;
+    }
+    let name = |(stem, path): (&String, &PathBuf)| match counts.get(&stem.to_lowercase()) {
+        Some(1) => stem.clone(),
+        _ => path.display().to_string(),
     };
     stems.iter().zip(paths).map(name).collect()
 }
@@ -314,6 +321,47 @@ mod tests {
         check(&["two.qvs"], &["last.log"], Ok([false, true]));
         check(&["two.qvs"], &["One.log"], Err("log One.log"));
         check(&["one.qvs"], &["One.log", "two.log"], Err("pairs two.log"));
+    }
+
+    /// What a reload decides is said, but nothing that a run could fail for.
+    #[test]
+    fn what_only_a_reload_can_tell_is_no_problem() {
+        let check = |script: &str, said: &str, problems: usize| {
+            let found = analyse(&[("a.qvs", script.as_bytes())], &["a.qvs"], &[]);
+            let found = found.expect("an analysis");
+            assert!(text(&found).contains(said), "{script}: {}", text(&found));
+            assert_eq!(found.problems.len(), problems, "{script}: {:?}", found.problems);
+        };
+        const OPEN: &str = "T: LOAD * FROM [lib://D/a.qvd] (qvd);\n";
+        check("GENERIC LOAD a, b, c FROM [lib://D/a.qvd] (qvd);", "depend on the data", 0);
+        check(
+            &format!("{OPEN}JOIN (T) LOAD * FROM [lib://D/b.qvd] (qvd);\nU: LOAD x RESIDENT T;"),
+            "may come from several joined tables",
+            0,
+        );
+        check(
+            &format!("{OPEN}JOIN (T) LOAD k, b FROM [lib://D/b.qvd] (qvd);"),
+            "`k` is taken for the key of the join",
+            0,
+        );
+        check(
+            "M: MAPPING LOAD a, b FROM [lib://D/m.qvd] (qvd);\nRENAME FIELDS USING M;",
+            "depends on its data",
+            0,
+        );
+        check("T: LOAD a, $(vMore) FROM [lib://D/a.qvd] (qvd);", "known only at reload", 0);
+        check("TRACE !!qlc x;", "is not followed", 0);
+        check("STORE T_$(=Today()) INTO [lib://D/a.qvd] (qvd);", "known only at reload", 0);
+        check("STORE T INTO [lib://D/a.qvd] (qvd);", "no such table is there", 1);
+        check("T: LOAD a RESIDENT U;", "no such table is there", 1);
+        check("T: LOAD ApplyMap('M', a) as a FROM [lib://D/a.qvd] (qvd);", "is not there", 1);
+        check("oops;", "starts no known statement", 1);
+    }
+
+    #[test]
+    fn scripts_of_one_name_are_told_apart() {
+        let paths = ["x/load.qvs", "y/LOAD.qvs", "y/other.qvs"].map(PathBuf::from);
+        assert_eq!(names(&paths), ["x/load.qvs", "y/LOAD.qvs", "other"]);
     }
 
     #[test]

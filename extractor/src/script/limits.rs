@@ -35,6 +35,17 @@ pub const MAX_FORKS: usize = 24;
 /// of their number. Later ones are followed one after another.
 pub const MAX_DECISIONS: usize = 5000;
 
+/// Fields and sources of tables that are merged after such branches, in all, for the same reason.
+pub const MAX_MERGED: usize = 5_000_000;
+
+/// Names of fields that are compared without regard to case, in all, for fields that are not found
+/// as they are written.
+pub const MAX_FOLDED: usize = 5_000_000;
+
+/// Fields that are given another name in tables of which it is not known whether they have them,
+/// in all.
+pub const MAX_RENAMED: usize = 2_000_000;
+
 /// Messages of one script.
 pub const MAX_DIAGNOSTICS: usize = 1000;
 

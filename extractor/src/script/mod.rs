@@ -5,7 +5,8 @@
 //! replaces `$(…)`, `statement` parses one statement, `interpret` follows it on the symbolic
 //! `model`, with `eval` for what the script computes and `sql` for what it passes to
 //! databases. [`analyse`] does that for several scripts and joins them through their `paths`.
-//! `reads` says what one statement takes of a file.
+//! `reads` says what one statement takes of a file. Statements of a long script that hold no
+//! `$(…)` are parsed ahead on other threads; what comes out is the same.
 //!
 //! What only decides which rows or values are taken is no origin of a value: conditions (`WHERE`,
 //! `HAVING`, the first argument of `If`), sort keys, the key of a mapping with a default. Values of a join's key come from
@@ -32,7 +33,7 @@ mod trace;
 
 pub use outcome::{
     App, DerivedField, Diagnostic, Evidence, Field, Flow, Origin, Reference, ReferenceKind,
-    Resolution, Source, SourceUse, Status, Store, Table,
+    Resolution, Severity, Source, SourceUse, Status, Store, Table,
 };
 pub use paths::{Connections, DataConnection, Normalised};
 pub(crate) use paths::{format_of, glob};

@@ -1,6 +1,7 @@
 //! What the analysis of one app's script says.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The lineage of one app.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,7 +15,7 @@ pub struct App {
     pub sources: Vec<Source>,
     /// Every reference to a source and what became of it, in script order.
     pub references: Vec<Reference>,
-    /// What was not understood or could not be resolved.
+    /// What was not understood or could not be resolved; failures are those that are problems.
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the script has a section access.
     pub has_section_access: bool,
@@ -80,8 +81,8 @@ pub struct Origin {
 pub struct SourceUse {
     /// Index into [`App::sources`].
     pub source: usize,
-    /// Statement that reads it, expanded, secrets masked.
-    pub statement: String,
+    /// Statement that reads it, expanded, secrets masked; shared by all sources of one statement.
+    pub statement: Arc<str>,
     /// Its line in the script.
     pub line: u32,
     /// Temporary tables on the way.
@@ -155,9 +156,8 @@ pub enum Source {
 }
 
 impl App {
-    /// References that stay open and that no diagnostic speaks of, as diagnostics: what was not found
-    /// and why. Unlike those in [`Self::diagnostics`] they do not say that a statement was not
-    /// understood.
+    /// References that stay open and that no diagnostic speaks of, as notices: what was not found
+    /// and why.
     pub fn open_references(&self) -> impl Iterator<Item = Diagnostic> {
         self.references.iter().filter_map(|reference| {
             let Reference { line, name, status, .. } = reference;
@@ -165,8 +165,17 @@ impl App {
             let said = |it: &Diagnostic| it.line == *line && it.message.contains(name.as_str());
             let is_said = !name.is_empty() && self.diagnostics.iter().any(said);
             let message = format!("`{name}` is unresolved: {why}");
-            (!is_said).then_some(Diagnostic { line: *line, column: 1, message })
+            let severity = Severity::Notice;
+            (!is_said).then_some(Diagnostic { line: *line, column: 1, message, severity })
         })
+    }
+}
+
+impl Diagnostic {
+    /// Whether a statement was not understood, or contradicts the script.
+    #[must_use]
+    pub fn is_problem(&self) -> bool {
+        self.severity == Severity::Problem
     }
 }
 
@@ -265,6 +274,18 @@ pub struct Diagnostic {
     pub column: u32,
     /// What is the matter.
     pub message: String,
+    /// Whether it is a failure.
+    pub severity: Severity,
+}
+
+/// How a message is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// A statement was not understood, or contradicts the script.
+    #[default]
+    Problem,
+    /// What only a reload can tell, or what lineage has no use for.
+    Notice,
 }
 
 /// A field that `DERIVE FIELDS` adds.

@@ -143,3 +143,34 @@ fn long_series_of_the_same_kind() {
     assert_eq!(run(&branches).tables[0].sources.len(), 1199);
     assert_eq!(run(&rules).tables.len(), 1199);
 }
+
+/// Of each a line costs what it costs, however many there are; the square of their number would
+/// take minutes.
+#[test]
+fn many_statements_of_one_kind() {
+    const MANY: usize = 10_000;
+    let lines = |line: &dyn Fn(usize) -> String| (0..MANY).map(line).collect::<String>();
+    let star = "T: LOAD * FROM [lib://Q/t.qvd] (qvd);\n";
+    let stack = (0..MANY).rev().map(|i| format!("LOAD *, a{i} + 1 as a{};\n", i + 1));
+    check(&format!("S:\n{}LOAD a0 FROM [lib://Q/s.qvd] (qvd);", stack.collect::<String>()));
+    check(&format!(
+        "{star}{}",
+        lines(&|i| format!("LEFT JOIN (T) LOAD * FROM [lib://Q/j{i}.qvd] (qvd);\n"))
+    ));
+    check(&lines(&|i| format!("QUALIFY f{i};\nT{i}: LOAD f{i}, g FROM [lib://Q/q.qvd] (qvd);\n")));
+    check(&lines(&|i| {
+        format!(
+            "IF vUnset > {i} THEN\nT{i}: LOAD a, b FROM [lib://Q/a{i}.qvd] (qvd);\nELSE\n\
+             T{i}: LOAD a, c FROM [lib://Q/b{i}.qvd] (qvd);\nEND IF\n"
+        )
+    }));
+    check(&lines(&|i| {
+        format!("IF vUnset > {i} THEN\nT: LOAD a FROM [lib://Q/a{i}.qvd] (qvd);\nEND IF\n")
+    }));
+    let union = format!(
+        "U: SQL {}SELECT a FROM last;",
+        lines(&|i| format!("SELECT a FROM t{i} UNION ALL\n"))
+    );
+    let app = check(&union);
+    assert_eq!(app.sources.len(), MANY + 2);
+}

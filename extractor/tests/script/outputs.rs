@@ -234,3 +234,39 @@ fn secrets_are_nowhere() {
     assert!(!all.contains("s3cret"), "{all}");
     assert!(json.contains("***"));
 }
+
+#[test]
+fn endpoints_of_one_connection_are_two_sources() {
+    let script = "LIB CONNECT TO 'REST';\n\
+        A: SQL SELECT \"key\" FROM JSON (wrap on) \"root\" WITH CONNECTION (URL \"https://x/api/projects\");\n\
+        B: SQL SELECT \"key\" as \"k2\" FROM JSON (wrap on) \"root\" WITH CONNECTION (URL \"https://x/api/users?page=1\");\n";
+    let json = report(&[("app", script)]).to_json();
+    let tables = &json["chain"]["apps"]["app"]["tables"];
+    let check = |table: &str, field: &str, address: &str| {
+        let source = json!([{"kind": "table", "connection": "REST", "name": address}]);
+        assert_eq!(tables[table]["sources"], source);
+        let origin = json!([{"source": address, "column": "key"}]);
+        assert_eq!(tables[table]["fields"][field], origin);
+    };
+    check("A", "key", "https://x/api/projects");
+    check("B", "k2", "https://x/api/users");
+}
+
+#[test]
+fn tables_that_may_not_be_there_are_said() {
+    let script =
+        "T: LOAD a FROM [lib://Q/t.qvd] (qvd);\nIF NoOfRows('T') > 5 THEN\nDROP TABLE T;\nEND IF";
+    let found = report(&[("app", script)]);
+    assert!(text(&found).contains("table T (may not be there)"));
+    let said = json!([{"line": 1, "column": 1,
+        "message": "only a reload tells whether table `T` is there"}]);
+    assert_eq!(found.to_json()["apps"]["app"]["diagnostics"], said);
+}
+
+#[test]
+fn text_names_each_origin_once() {
+    let script = "A: LOAD a, a as b FROM [lib://Q/t.qvd] (qvd);\n\
+        CONCATENATE (A) LOAD a, Upper(a) as b FROM [lib://Q/t.qvd] (qvd);\n";
+    let found = text(&report(&[("app", script)]));
+    assert!(found.contains("    b <- lib://Q/t.qvd . a  = as it is | Upper(a)\n"), "{found}");
+}

@@ -156,7 +156,7 @@ fn add_apps(edges: &mut Edges, app_id: &str, found: &script::App, places: &Place
         let uses = found.tables.iter().flat_map(|table| &table.sources);
         let used = uses.into_iter().find(|used| used.source == source);
         let Some(draft) = edges.of(&Node::dashboard(id), &this) else { continue };
-        let statement = used.map_or("", |used| used.statement.as_str());
+        let statement = used.map_or("", |used| &*used.statement);
         let how = used.map_or(Resolution::Exact, |used| edges::resolution(used.resolution));
         draft.evidence(Origin::LoadScript, how, &[], statement);
     }

@@ -84,7 +84,7 @@ fn add_table(
     // Tables of an app that `BINARY` brings in are named by the columns.
     let uses: Vec<&SourceUse> =
         table.sources.iter().filter(|used| !flows::is_app(places, used.source)).collect();
-    flows::add_uses(edges, places, &uses, &to, &|used| used.statement.clone());
+    flows::add_uses(edges, places, &uses, &to, &|used| used.statement.to_string());
     let present: HashSet<&str> = fields.iter().copied().collect();
     let mut missing = Vec::new();
     for field in table.fields.iter().filter(|field| field.name != ANY_COLUMN) {

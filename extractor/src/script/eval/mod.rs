@@ -25,6 +25,11 @@ pub(crate) trait Names {
     /// A function that reads the data model (`Peek`, `NoOfRows`, `RecNo` …), lower-case name;
     /// `None` when the function is none of these.
     fn model(&self, function: &str, arguments: &[Value]) -> Option<Value>;
+    /// Truth of a condition that is not known and only chooses between two values that are, where it
+    /// may be taken one way and then the other; `None` where it may not.
+    fn assume(&self, _condition: &str, _yes: &Value, _no: &Value) -> Option<bool> {
+        None
+    }
 }
 
 /// Value of a whole expression; unknown when it cannot be read.
@@ -255,6 +260,8 @@ impl Parser<'_> {
         let name = self.tokens.text_of(name).to_ascii_lowercase();
         self.at += 2;
         self.depth += 1;
+        let first = self.at;
+        let mut second = first;
         let mut arguments = Vec::new();
         if !self.tokens.is_symbol(self.at, ")") {
             loop {
@@ -270,6 +277,9 @@ impl Parser<'_> {
                 } else {
                     arguments.push(self.or()?);
                 }
+                if arguments.len() == 1 {
+                    second = self.at;
+                }
                 if !self.symbol(",") {
                     break;
                 }
@@ -284,6 +294,12 @@ impl Parser<'_> {
         }
         let end = self.at.checked_sub(1).and_then(|last| self.tokens.get(last))?.end;
         let text = super::lex::part(self.tokens.text, start, end);
+        if name == "if" {
+            let condition = self.tokens.span(first, second);
+            if let Some(value) = self.either(condition, &arguments) {
+                return Some(value);
+            }
+        }
         let value = self
             .names
             .model(&name, &arguments)
@@ -295,6 +311,18 @@ impl Parser<'_> {
             value => value,
         })
     }
+
+    /// What `If` gives of two values that are known, where its condition may be taken either way.
+    fn either(&self, condition: &str, arguments: &[Value]) -> Option<Value> {
+        let (test, yes, no) = match arguments {
+            [test, yes] => (test, yes, &Value::Null),
+            [test, yes, no] => (test, yes, no),
+            _ => return None,
+        };
+        let decides = test.is_unknown() && !yes.is_unknown() && !no.is_unknown() && yes != no;
+        let truth = if decides { self.names.assume(condition, yes, no)? } else { return None };
+        Some(if truth { yes.clone() } else { no.clone() })
+    }
 }
 
 fn arithmetic(left: &Value, right: &Value, operate: impl Fn(f64, f64) -> Option<f64>) -> Value {
@@ -305,17 +333,30 @@ fn arithmetic(left: &Value, right: &Value, operate: impl Fn(f64, f64) -> Option<
         (Some(left), Some(right)) => operate(left, right)
             .filter(|number| number.is_finite())
             .map_or(Value::Null, Value::Number),
+        // What is no number here may be one by the script's formats: a date, `1.234,5`.
+        _ if [left, right].into_iter().any(is_words) => {
+            Value::unknown(&format!("{} {}", left.shown(), right.shown()))
+        }
         _ => Value::Null,
     }
+}
+
+/// A text that does not read as a number and is not empty.
+fn is_words(value: &Value) -> bool {
+    matches!(value, Value::Text(text) if value.number().is_none() && !text.trim().is_empty())
 }
 
 fn compare(left: &Value, operator: &str, right: &Value) -> Value {
     if left.is_unknown() || right.is_unknown() || operator == "other" {
         return Value::unknown("comparison");
     }
-    // What a comparison with NULL gives differs between contexts: not decided here.
     if matches!(left, Value::Null) || matches!(right, Value::Null) {
-        return Value::unknown("comparison with null");
+        // NULL is neither more nor less than anything. Whether it equals an empty text differs
+        // between contexts: not decided here.
+        return match operator {
+            "<" | ">" | "<=" | ">=" => Value::boolean(false),
+            _ => Value::unknown("comparison with null"),
+        };
     }
     let (Some(left_text), Some(right_text)) = (left.known_text(), right.known_text()) else {
         return Value::unknown("comparison");

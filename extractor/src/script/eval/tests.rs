@@ -52,6 +52,8 @@ fn what_a_reload_decides_stays_visible() {
     check("vOther & '/x'", "$(vOther)/x");
     check("'a$(vOther)b' & 'c'", "a$(vOther)bc");
     check("Len(Today())", "$(=Len(Today()))");
+    check("'01/02/2024' + 1", "$(='01/02/2024' + 1)");
+    check("If(Today() > 5, 'a', 'b')", "$(=If(Today() > 5, 'a', 'b'))");
     for text in ["FileSize('x') > 0", "'$(v)' = 'x'", "a b", "(", "'Null' = Null()", "'a' = 'A'"] {
         assert_eq!(condition(text, &Known), None, "{text}");
     }
@@ -61,6 +63,8 @@ fn what_a_reload_decides_stays_visible() {
         ("Today() > 5 and 1 = 2", false),
         ("'abc' like 'A*'", true),
         ("not 1 = 2", true),
+        ("Null() > 0", false),
+        ("Null() >= 0 or 1 <= Null()", false),
     ] {
         assert_eq!(condition(text, &Known), Some(truth), "{text}");
     }

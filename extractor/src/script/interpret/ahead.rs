@@ -307,6 +307,10 @@ mod tests {
             None
         }
 
+        fn columns(&self, _: &str) -> Option<Vec<String>> {
+            None
+        }
+
         fn app(&self, _: &str) -> Option<Vec<(String, Vec<String>)>> {
             None
         }

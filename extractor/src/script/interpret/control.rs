@@ -38,6 +38,11 @@ impl Block {
     }
 }
 
+/// Names the decision on a condition that is not known: way 0 when it is true, way 1 when not.
+pub(super) fn choice_of(condition: &str) -> u64 {
+    hash(&vec![(condition.trim().to_owned(), None::<bool>)])
+}
+
 /// Names a decision.
 pub(super) fn hash<T: Hash>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -151,7 +156,7 @@ impl Machine<'_> {
                 Kind::Control(Control::If | Control::ElseIf) => {
                     let condition = without_then(arguments);
                     let truth = self.truth(condition);
-                    texts.push((self.expanded(condition), truth));
+                    texts.push((self.expanded(condition).trim().to_owned(), truth));
                     truth
                 }
                 Kind::Control(Control::Case) => {

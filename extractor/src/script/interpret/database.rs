@@ -45,8 +45,9 @@ impl Machine<'_> {
                 }
                 read
             }
+            Sql::Nothing(_) if label.is_none() && self.pending.is_empty() => return,
             Sql::Rest { columns, url } => self.rest(&columns, url.as_deref(), first),
-            Sql::Procedure(reason) => {
+            Sql::Procedure(reason) | Sql::Nothing(reason) => {
                 let name = first.map_or("", |first| &*first.name).to_owned();
                 self.refer(ReferenceKind::Connection, &name, Status::Unresolved(reason));
                 if label.is_none() && self.pending.is_empty() {
@@ -229,7 +230,9 @@ pub(super) fn dialect_behind(
     if kind != ConnectKind::Lib {
         return dialect_of(target);
     }
-    let known = connections.find(target)?;
+    // `Space:Name`
+    let in_space = || target.split_once(':').and_then(|(_, name)| connections.find(name));
+    let known = connections.find(target).or_else(in_space)?;
     dialect_of(&format!("{} {}", known.kind, known.text))
 }
 

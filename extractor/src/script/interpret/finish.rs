@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
 use super::Machine;
 use super::registry::ACCESS_MARK;
+use super::versions::Versions;
 use crate::script::model::origin::MAX_ORIGINS;
-use crate::script::model::{self, Relation, SourceId, Sources, StoredFile};
+use crate::script::model::{self, MAX_FLOWS, Relation, SourceId, Sources, StoredFile};
 use crate::script::outcome::{App, Field, Flow, Origin, SourceUse, Store, Table};
 
 impl Machine<'_> {
@@ -31,12 +33,15 @@ impl Machine<'_> {
                 }
             }
         }
+        let settled = self.settle(&mut stores);
         let order = self.table_order();
         let last: HashSet<&str> = order.iter().map(|name| &**name).collect();
         let mut shown = Shown {
             sources: &self.sources,
+            versions: &self.versions,
             last,
             indices: HashMap::default(),
+            statements: HashMap::default(),
             app: App::default(),
         };
         if let Some(id) = self.state.flags.binary {
@@ -45,11 +50,12 @@ impl Machine<'_> {
         }
         for name in &order {
             let Some(table) = self.state.tables.get(&**name) else { continue };
-            let mut fields = shown.fields(&table.relation, name);
+            let relation = settled.get(name).unwrap_or(&table.relation);
+            let mut fields = shown.fields(relation, name);
             for field in &mut fields {
                 field.comment = self.field_comments.get(&field.name).cloned();
             }
-            let sources = shown.uses(&table.relation, name);
+            let sources = shown.uses(relation, name);
             shown.app.tables.push(Table {
                 name: name.to_string(),
                 fields,
@@ -85,16 +91,46 @@ impl Machine<'_> {
     }
 }
 
+impl Machine<'_> {
+    /// Puts in what states of files are made of that the script no longer has: into the stores, and
+    /// into the tables that are returned.
+    fn settle(
+        &mut self,
+        stores: &mut BTreeMap<Rc<str>, Rc<StoredFile>>,
+    ) -> HashMap<Rc<str>, Relation> {
+        let mut settled = self.versions.settled(&mut self.sources);
+        let mut tables = HashMap::default();
+        if settled.is_empty() {
+            return tables;
+        }
+        for (name, table) in self.state.tables.iter() {
+            if let Some(relation) = settled.relation(&table.relation, &mut self.sources) {
+                tables.insert(Rc::clone(name), relation);
+            }
+        }
+        for stored in stores.values_mut() {
+            if let Some(relation) = settled.relation(&stored.relation, &mut self.sources) {
+                Rc::make_mut(stored).relation = relation;
+            }
+        }
+        tables
+    }
+}
+
 struct Shown<'a> {
     sources: &'a Sources,
+    versions: &'a Versions,
     /// Names of the tables that are left.
     last: HashSet<&'a str>,
     indices: HashMap<SourceId, usize>,
+    /// Statements by where they are in memory: one may read thousands of sources.
+    statements: HashMap<*const u8, Arc<str>>,
     app: App,
 }
 
 impl Shown<'_> {
     fn source(&mut self, id: SourceId) -> Option<usize> {
+        let id = self.versions.file(id);
         if let Some(&index) = self.indices.get(&id) {
             return Some(index);
         }
@@ -129,6 +165,7 @@ impl Shown<'_> {
             })
             .collect();
         origins.sort();
+        origins.dedup();
         Flow {
             origins,
             expression: flow.expression.as_ref().map(|text| text.to_string()),
@@ -164,6 +201,7 @@ impl Shown<'_> {
                     flows.extend(self.open_flow(open, name, own));
                 }
             }
+            self.each_once(&mut flows);
             fields.push(Field { name: name.to_string(), flows, comment: None });
         }
         // What is not known by name.
@@ -181,6 +219,7 @@ impl Shown<'_> {
         if let Some(any) = relation.any.as_ref().filter(|any| !any.is_empty()) {
             rest.extend(any.iter().map(|flow| self.flow(flow, own)));
         }
+        self.each_once(&mut rest);
         if !rest.is_empty() {
             match fields.iter_mut().find(|field| field.name == "*") {
                 Some(star) => star.flows.append(&mut rest),
@@ -190,19 +229,38 @@ impl Shown<'_> {
         fields
     }
 
+    /// Files that were read in several states are one file.
+    fn each_once(&self, flows: &mut Vec<Flow>) {
+        if self.versions.is_empty() || flows.len() > 2 * MAX_FLOWS {
+            return;
+        }
+        let mut once: Vec<Flow> = Vec::with_capacity(flows.len());
+        for flow in flows.drain(..) {
+            if !once.contains(&flow) {
+                once.push(flow);
+            }
+        }
+        *flows = once;
+    }
+
     fn uses(&mut self, relation: &Relation, own: &str) -> Vec<SourceUse> {
         let mut uses: Vec<SourceUse> = Vec::new();
+        // A file may have been read in several states.
+        let mut seen = HashSet::default();
         for (id, used) in &relation.sources {
-            uses.extend(self.used(*id, used, own));
+            uses.extend(self.used(*id, used, own).filter(|it| seen.insert(it.source)));
         }
         uses.sort_by_key(|used| (used.line, used.source));
         uses
     }
 
     fn used(&mut self, id: SourceId, used: &model::Use, own: &str) -> Option<SourceUse> {
+        let at = Rc::as_ptr(&used.statement).cast();
+        let statement = self.statements.entry(at).or_insert_with(|| (&*used.statement).into());
+        let statement = Arc::clone(statement);
         Some(SourceUse {
             source: self.source(id)?,
-            statement: used.statement.to_string(),
+            statement,
             line: used.line,
             via: self.via(&used.via, own),
             resolution: used.resolution,

@@ -52,7 +52,9 @@ impl Machine<'_> {
             // A branch may take away for its time what is there before and after it.
             self.index_fields();
         }
-        let isolated = self.forks < limits::MAX_FORKS && self.decisions < limits::MAX_DECISIONS;
+        let isolated = self.forks < limits::MAX_FORKS
+            && self.decisions < limits::MAX_DECISIONS
+            && self.merged < limits::MAX_MERGED;
         self.forks += 1;
         self.decisions += 1;
         let fixed = self.worlds.fixed.len();
@@ -107,11 +109,16 @@ impl Machine<'_> {
     fn merge(&mut self, fork: &mut Fork) -> Next {
         self.forks = self.forks.saturating_sub(1);
         self.set_log_place(fork.place.1);
-        if fork.done.is_empty() {
-            return if fork.isolated { Next::Exited } else { Next::Merged };
-        }
         let done = std::mem::take(&mut fork.done);
-        self.state.merge(fork.choice, &done);
+        if done.is_empty() && fork.isolated {
+            return Next::Exited;
+        }
+        if !done.is_empty() {
+            self.merged += self.state.merge(fork.choice, &done);
+        }
+        if self.forks == 0 {
+            self.forget_signatures();
+        }
         Next::Merged
     }
 
@@ -165,9 +172,7 @@ impl Machine<'_> {
             }
         }
         if left.len() > MAX_WORLDS {
-            self.say(format!(
-                "there are more than {MAX_WORLDS} ways to read what is loaded here; the others are left out"
-            ));
+            self.say_cut();
             left.truncate(MAX_WORLDS);
         }
         if left.len() > 1 {
@@ -175,5 +180,12 @@ impl Machine<'_> {
         } else {
             self.pending = left.pop().map(|(_, pending)| pending).unwrap_or_default();
         }
+    }
+
+    /// Says that only some of the ways to read a statement are followed.
+    pub(super) fn say_cut(&mut self) {
+        self.say(format!(
+            "there are more than {MAX_WORLDS} ways to read what is loaded here; the others are left out"
+        ));
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Machine, Pending};
 use crate::script::eval::{self, Value};
+use crate::script::limits;
 use crate::script::model::{
     Field, Flow, Open, Relation, Rows, SourceId, Through, Use, rows, union_via,
 };
@@ -38,6 +39,7 @@ impl Machine<'_> {
         read: Read,
     ) {
         let Read { mut relation, latent, name } = read;
+        self.candidates.clear();
         let mut everything = true;
         if let Some(load) = own {
             everything &= has_star(load);
@@ -55,17 +57,19 @@ impl Machine<'_> {
             everything &= has_star(&load);
             self.site.resolution = site.resolution.max(above_site.resolution);
             relation = self.project(&load, relation);
-            text = format!("{};\n{text}", above_site.text).into();
+            if text.len() < limits::MAX_STATEMENT_TEXT {
+                text = format!("{};\n{text}", above_site.text).into();
+            }
             label = above.or(label);
             prefixes = its;
         }
         self.site = site;
         relation.fallback = None;
         let flowing = relation.flowing_sources(&self.sources);
-        let nothing_flows = flowing.is_empty();
+        let all = everything || flowing.is_empty();
         let taken = latent
             .into_iter()
-            .filter(|(id, _)| everything || nothing_flows || flowing.contains(id))
+            .filter(|(id, _)| all || flowing.contains(id) || self.candidates.contains(id))
             .collect();
         relation.add_sources(&taken);
         self.place(label, &prefixes, relation, &name, &text);
@@ -163,7 +167,8 @@ impl Machine<'_> {
             format: format.name.clone().or_else(|| format_of(path)),
             connection: normalised.connection,
         };
-        let id = self.sources.source(source);
+        let file = self.sources.source(source);
+        let id = self.version(&normalised.path, file);
         let mut relation = Relation::default();
         relation.sources.insert(id, self.used(id));
         let status = if glob::is_unresolved(path) {
@@ -173,15 +178,19 @@ impl Machine<'_> {
         };
         self.refer(ReferenceKind::File, path, status);
         let open = Open::new(id, self.site.resolution);
-        match self.known_fields(&normalised.path) {
+        // Without labels, columns are named by their place: `@1`, `@2` …
+        let columns = if format.no_labels { self.columns(&normalised.path) } else { None };
+        let by_place = columns.is_some();
+        match columns.or_else(|| self.known_fields(&normalised.path)) {
             Some(names) => {
-                for name in names {
+                for (place, name) in names.into_iter().enumerate() {
                     if name == "*" {
                         relation.add_open(open.clone());
                         continue;
                     }
                     let origins = self.sources.single(id, None, &name);
                     let flow = Flow::new(origins, self.site.resolution);
+                    let name = if by_place { format!("@{}", place + 1) } else { name };
                     relation.fields.set(name.as_str().into(), Field::of(vec![flow]));
                 }
                 if !relation.opens.is_empty() {
@@ -232,6 +241,17 @@ impl Machine<'_> {
         self.input.known.fields(path)
     }
 
+    /// Fields of a file in the order in which they stand in it.
+    fn columns(&self, path: &str) -> Option<Vec<String>> {
+        match self.state.stores.get(path) {
+            Some(stored) if stored.relation.is_closed() => {
+                Some(stored.relation.fields.names().map(|name| name.to_string()).collect())
+            }
+            Some(_) => None,
+            None => self.input.known.columns(path),
+        }
+    }
+
     /// A table of the model by its name.
     pub(super) fn read_resident(&mut self, name: &str) -> Read {
         let mut read = Read { name: format!("{name}-1"), ..Read::default() };
@@ -245,12 +265,18 @@ impl Machine<'_> {
                 read.relation = relation;
                 return read;
             }
-            let reason = if glob::is_unresolved(name) {
+            let unresolved = glob::is_unresolved(name);
+            let reason = if unresolved {
                 "its name is known only at reload"
             } else {
                 "no such table is there"
             };
-            self.say(format!("table `{name}` cannot be read: {reason}"));
+            let message = format!("table `{name}` cannot be read: {reason}");
+            if unresolved {
+                self.notice(message)
+            } else {
+                self.say(message)
+            }
             self.refer(ReferenceKind::Resident, name, Status::Unresolved(reason.to_owned()));
             read.relation.any = Some(Rc::default());
             return read;

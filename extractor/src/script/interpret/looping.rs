@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::control::Block;
+use super::control::{Block, hash};
 use super::{Machine, Value};
 use crate::script::eval;
 use crate::script::expand::{self, Comments};
@@ -38,7 +38,10 @@ enum LoopKind {
         /// Whether the values are all that it runs through: none stands for others.
         exact: bool,
     },
-    Do,
+    Do {
+        /// Hash of all that its conditions depend on, at the start of the round.
+        state: u64,
+    },
     /// How often it runs is not known: followed once.
     Once,
 }
@@ -75,6 +78,7 @@ impl Machine<'_> {
                 self.enter_loop(index, end, LoopKind::Count { variable, value, last, step });
             }
             _ => {
+                self.counters.insert(Rc::clone(&variable));
                 self.set_value(&variable, Value::unknown_variable(&variable));
                 self.enter_loop(index, end, LoopKind::Once);
             }
@@ -206,7 +210,10 @@ impl Machine<'_> {
                 self.close_block();
                 self.jump(end.saturating_add(1));
             }
-            Some(true) => self.enter_loop(index, end, LoopKind::Do),
+            Some(true) => {
+                let state = self.condition_state(unit, index, end);
+                self.enter_loop(index, end, LoopKind::Do { state });
+            }
             None => self.enter_loop(index, end, LoopKind::Once),
         }
     }
@@ -225,9 +232,23 @@ impl Machine<'_> {
         }
     }
 
+    /// Hash of all that the conditions of a `DO` loop depend on: their text, and the variables in it.
+    fn condition_state(&self, unit: &Unit, opener: usize, end: usize) -> u64 {
+        let mut parts: Vec<Rc<str>> = Vec::new();
+        for raw in [opener, end].iter().filter_map(|&at| unit.raws.get(at)) {
+            let text = expand::expand(unit.arguments_of(raw), Comments::Drop, &self.view()).text;
+            let all = tokenize(&text);
+            let tokens = Tokens { text: &text, all: &all };
+            let values = (0..all.len()).filter_map(|at| self.variable(&tokens.name_at(at)?));
+            parts.extend(values.map(|value| value.shown()));
+            parts.push(text.into());
+        }
+        hash(&parts)
+    }
+
     fn enter_loop(&mut self, opener: usize, end: usize, kind: LoopKind) {
         let is_known = match kind {
-            LoopKind::Count { .. } | LoopKind::Do => true,
+            LoopKind::Count { .. } | LoopKind::Do { .. } => true,
             LoopKind::Each { exact, .. } => exact,
             LoopKind::Once => false,
         };
@@ -253,10 +274,14 @@ impl Machine<'_> {
         let goes_on = condition.map_or(Some(true), |condition| self.loop_condition(condition));
         let exhausted = self.exhausted;
         let place = self.log_place();
-        let (opener, logged) = match self.top_block() {
-            Some(Block::Loop { state, .. }) => (state.opener, state.logged),
+        let (opener, logged, is_do) = match self.top_block() {
+            Some(Block::Loop { state, .. }) => {
+                (state.opener, state.logged, matches!(state.kind, LoopKind::Do { .. }))
+            }
             _ => return,
         };
+        let unit = self.frames.last().filter(|_| is_do).map(|frame| Rc::clone(&frame.unit));
+        let now = unit.map_or(0, |unit| self.condition_state(&unit, opener, index));
         // A round that the log has nothing of was none.
         let logged =
             logged.is_some_and(|start| start < place) && self.is_round_logged(opener, index);
@@ -281,10 +306,13 @@ impl Machine<'_> {
                 }
                 None => logged,
             },
-            LoopKind::Do => goes_on == Some(true) && !state.may_exit,
+            // One that may have ended goes on while its conditions near their own end.
+            LoopKind::Do { state: before } => {
+                let moves = std::mem::replace(before, now) != now;
+                goes_on == Some(true) && (moves || !state.may_exit)
+            }
             LoopKind::Once => logged,
         };
-        let is_do = matches!(state.kind, LoopKind::Do);
         if let Some((variable, value)) = assign {
             self.set_value(&variable, value);
         }

@@ -14,6 +14,7 @@ mod fork;
 mod load;
 mod logged;
 mod looping;
+mod messages;
 mod naming;
 mod open_sql;
 mod place;
@@ -27,6 +28,7 @@ mod subs;
 mod tables;
 mod transform;
 mod variables;
+mod versions;
 mod view;
 mod worlds;
 
@@ -40,18 +42,16 @@ use super::eval::Value;
 use super::lex::{Control, Kind, Position, Raw, Unit};
 use super::limits;
 use super::log::Log;
-use super::mask::mask;
 use super::model::state::Choice;
 use super::model::{SourceId, Sources, State, StoredFile, Use};
-use super::outcome::{
-    App, DerivedField, Diagnostic, Evidence, Reference, ReferenceKind, Resolution, Status,
-};
+use super::outcome::{App, DerivedField, Diagnostic, Evidence, Reference, Resolution};
 use super::paths::Connections;
 use super::sql::Temporaries;
 use super::statement::{Load, Prefix};
 use super::trace::Trace;
 use ahead::{Plan, Reader, Ready};
 use control::Block;
+use versions::Versions;
 use view::View;
 use worlds::Worlds;
 
@@ -60,6 +60,8 @@ pub(crate) trait Known {
     /// Fields of a stored file (or of all that a pattern meets); the name `*` among them says that
     /// there are more.
     fn fields(&self, path: &str) -> Option<Vec<String>>;
+    /// The same in the order in which they stand in the file, where that is known.
+    fn columns(&self, path: &str) -> Option<Vec<String>>;
     /// Tables of an app and their fields.
     fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>>;
 }
@@ -104,6 +106,8 @@ struct Machine<'i> {
     alternatives: Vec<(Vec<Choice>, Vec<Pending>)>,
     /// Subs by lower-case name.
     subs: HashMap<String, Sub>,
+    /// Variables of loops that count, how far only the reload knows.
+    counters: HashSet<Rc<str>>,
     /// Values that stand for the files which a mask meets.
     masks: HashSet<Rc<str>>,
     site: Site,
@@ -124,6 +128,10 @@ struct Machine<'i> {
     by_field: RefCell<registry::FieldIndex>,
     /// Tables by lower-case name; entries may be out of date.
     by_lower: HashMap<String, BTreeSet<Rc<str>>>,
+    /// Whether there may be tables of names that are not known.
+    has_open_names: bool,
+    /// Names of mapping tables that only the reload knows.
+    open_mapping_names: BTreeSet<Rc<str>>,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
@@ -132,6 +140,8 @@ struct Machine<'i> {
     open_sql: Option<HashSet<String>>,
     /// Temporary tables of the databases.
     temporaries: Temporaries,
+    /// Sources of which one has a field that the present statement takes.
+    candidates: BTreeSet<SourceId>,
     /// How each source was first used.
     uses: HashMap<SourceId, Use>,
     /// Number for the next table of a name that is taken.
@@ -143,6 +153,7 @@ struct Machine<'i> {
     /// Rounds of loops that were followed because the log has them.
     logged_rounds: usize,
     missing_includes: RefCell<BTreeSet<String>>,
+    versions: Versions,
     /// What stores wrote in branches that ended the script.
     lost_stores: Vec<(Rc<str>, Rc<StoredFile>)>,
     order: usize,
@@ -154,8 +165,16 @@ struct Machine<'i> {
     exhausted: bool,
     nesting: usize,
     forks: usize,
+    /// Fields renamed in tables that may have them.
+    renamed: usize,
+    /// Names that were compared without regard to case.
+    folded: usize,
     /// Undecided branches so far.
     decisions: usize,
+    /// Fields and sources of tables that were merged after them.
+    merged: usize,
+    /// Entries of `by_signature` that branches made.
+    signed_in_branches: Vec<(u64, Rc<str>)>,
     /// The script ended on the level that is being followed; the level above goes on from there.
     exiting: bool,
     /// Decisions that are being followed inside one statement.
@@ -213,6 +232,7 @@ impl<'i> Machine<'i> {
             pending: Vec::new(),
             alternatives: Vec::new(),
             subs: HashMap::default(),
+            counters: HashSet::default(),
             masks: HashSet::default(),
             site: Site::default(),
             diagnostics: Vec::new(),
@@ -228,16 +248,20 @@ impl<'i> Machine<'i> {
             signed: HashSet::default(),
             by_field: RefCell::default(),
             by_lower: HashMap::default(),
+            has_open_names: false,
+            open_mapping_names: BTreeSet::new(),
             open_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
             open_sql: None,
             temporaries: Temporaries::default(),
+            candidates: BTreeSet::new(),
             uses: HashMap::default(),
             suffixes: HashMap::default(),
             binary_tables: BTreeMap::new(),
             trace: input.log.map(|log| Trace::new(log, &unit)),
             logged_rounds: 0,
             missing_includes: RefCell::default(),
+            versions: Versions::default(),
             lost_stores: Vec::new(),
             order: 0,
             joins: 0,
@@ -246,7 +270,11 @@ impl<'i> Machine<'i> {
             exhausted: false,
             nesting: 0,
             forks: 0,
+            renamed: 0,
+            folded: 0,
             decisions: 0,
+            merged: 0,
+            signed_in_branches: Vec::new(),
             exiting: false,
             inline_forks: 0,
             floor: 0,
@@ -368,27 +396,6 @@ impl<'i> Machine<'i> {
 
     fn view(&self) -> View<'_, 'i> {
         View { machine: self, row: None }
-    }
-
-    fn say(&mut self, message: String) {
-        self.say_at(self.site.at, message);
-    }
-
-    fn say_at(&mut self, at: Position, message: String) {
-        let message = mask(&message);
-        if self.diagnostics.len() < limits::MAX_DIAGNOSTICS
-            && self.said.insert((at.line, message.clone()))
-        {
-            self.diagnostics.push(Diagnostic { line: at.line, column: at.column, message });
-        }
-    }
-
-    fn refer(&mut self, kind: ReferenceKind, name: &str, status: Status) {
-        let line = self.site.at.line;
-        let name = mask(name);
-        if self.referred.insert((line, name.clone())) {
-            self.references.push(Reference { line, kind, name, status });
-        }
     }
 
     /// Text of an included file; remembers those that are missing.

@@ -6,8 +6,7 @@ use std::rc::Rc;
 use super::Machine;
 use super::registry::ACCESS_MARK;
 use super::resolve::Lookup;
-use crate::script::eval::wild_match;
-use crate::script::model::{Field, Relation};
+use crate::script::model::{Field, Relation, Rules};
 
 /// Most aliases that are looked for among columns that are not known by name: each load of `*` has a
 /// field for each of them.
@@ -23,7 +22,7 @@ impl Machine<'_> {
         if !flags.using.is_empty() {
             self.map_loaded(relation, &flags.using);
         }
-        if flags.qualify.iter().any(|(_, on)| *on) {
+        if flags.qualify.any(|on| *on) {
             qualify(relation, &flags.qualify, table.trim_start_matches(ACCESS_MARK));
         }
     }
@@ -55,12 +54,12 @@ impl Machine<'_> {
         });
     }
 
-    fn map_loaded(&mut self, relation: &mut Relation, rules: &[(String, Option<String>)]) {
+    fn map_loaded(&mut self, relation: &mut Relation, rules: &Rules<Option<String>>) {
         let mapped: Vec<(Rc<str>, String)> = relation
             .fields
             .names()
             .filter_map(|name| {
-                let (_, map) = rules.iter().rev().find(|(pattern, _)| fits(pattern, name))?;
+                let map = rules.of(name)?;
                 Some((Rc::clone(name), map.clone()?))
             })
             .collect();
@@ -74,11 +73,8 @@ impl Machine<'_> {
     }
 }
 
-fn qualify(relation: &mut Relation, rules: &[(String, bool)], table: &str) {
-    let qualified = |name: &str| {
-        let rule = rules.iter().rev().find(|(pattern, _)| fits(pattern, name));
-        rule.is_some_and(|(_, on)| *on)
-    };
+fn qualify(relation: &mut Relation, rules: &Rules<bool>, table: &str) {
+    let qualified = |name: &str| rules.of(name).is_some_and(|on| *on);
     let full = |name: &Rc<str>| -> Rc<str> {
         if qualified(name) { format!("{table}.{name}").into() } else { Rc::clone(name) }
     };
@@ -96,9 +92,4 @@ fn qualify(relation: &mut Relation, rules: &[(String, bool)], table: &str) {
             .map(|open| (open.key(), open))
             .collect();
     }
-}
-
-/// Whether a pattern of `QUALIFY` or `MAP` fits a field name; names are case-sensitive.
-fn fits(pattern: &str, name: &str) -> bool {
-    pattern == name || pattern == "*" || (pattern.contains(['*', '?']) && wild_match(name, pattern))
 }

@@ -8,9 +8,13 @@ use super::project::name_set;
 use super::registry::ACCESS_MARK;
 use super::resolve::Lookup;
 use crate::script::limits;
-use crate::script::model::{Field, Mapping, Open, Relation, Table};
+use crate::script::model::{Field, Flow, Mapping, Open, Relation, Table};
 use crate::script::outcome::Resolution;
+use crate::script::paths::glob;
 use crate::script::statement::{JoinKind, Prefix};
+
+/// Most mapping tables of unknown names that others are looked for among.
+const MAX_OPEN_MAPPINGS: usize = 50;
 
 impl Machine<'_> {
     /// Puts a load's result where its prefixes say. `default` is its name without a label.
@@ -56,8 +60,13 @@ impl Machine<'_> {
                         Prefix::Join { table, .. } | Prefix::Concatenate(table) => table.clone(),
                         _ => None,
                     });
-                    let shown = wanted.clone().unwrap_or_default();
-                    self.say(format!("table `{shown}` to join or concatenate to is not there"));
+                    // In a partial reload it is there from the last one.
+                    let partial =
+                        |prefix: &Prefix| matches!(prefix, Prefix::Partial | Prefix::Merge(_));
+                    if !prefixes.iter().any(partial) {
+                        let shown = wanted.as_deref().unwrap_or_default();
+                        self.say(format!("table `{shown}` to join or concatenate to is not there"));
+                    }
                     self.create(&wanted.unwrap_or(name), relation, text);
                 }
             }
@@ -71,7 +80,7 @@ impl Machine<'_> {
                     }
                 }
                 None => {
-                    self.say("the tables that `GENERIC` makes depend on the data".to_owned());
+                    self.notice("the tables that `GENERIC` makes depend on the data".to_owned());
                     let relation = self.generic_unknown(relation);
                     self.create(&format!("{name}.*"), relation, text);
                 }
@@ -124,16 +133,18 @@ impl Machine<'_> {
         let shared: BTreeSet<Rc<str>> =
             relation.fields.names().filter(|name| own.fields.contains(name)).cloned().collect();
         let mut guess = None;
-        if shared.is_empty() && !own.opens.is_empty() && !relation.fields.is_empty() {
-            // A key must be among the fields that are not known; scripts name it first.
-            guess = relation.fields.names().next().cloned();
+        if shared.is_empty() && !own.opens.is_empty() && relation.opens.is_empty() {
+            // A key must be among the fields that are not known; scripts name it first. What the
+            // load takes from nowhere is none, and with a `*` of its own none need be named.
+            let mut taken = relation.fields.iter().filter(|(_, field)| takes_values(field));
+            guess = taken.next().map(|(name, _)| Rc::clone(name));
         }
         let fresh: BTreeSet<Rc<str>> =
             relation.fields.names().filter(|name| !shared.contains(*name)).cloned().collect();
         let opens = if guess.is_some() { own.opens.clone() } else { Default::default() };
         let before = Relation { opens, ..Relation::default() };
-        for open in own.opens.values_mut() {
-            open.exclude(&fresh);
+        if !fresh.is_empty() {
+            own.opens.values_mut().for_each(|open| open.exclude(&fresh));
         }
         for (name, field) in relation.fields.iter() {
             if guess.as_ref() == Some(name) {
@@ -171,7 +182,7 @@ impl Machine<'_> {
         self.state.flags.last_table = Some(Rc::clone(key));
         if let Some(guess) = guess {
             let shown = key.trim_start_matches(ACCESS_MARK);
-            self.say(format!(
+            self.notice(format!(
                 "the fields of `{shown}` are not known: `{guess}` is taken for the key of the join"
             ));
         }
@@ -189,8 +200,19 @@ impl Machine<'_> {
             merged.flows
         });
         let mapping = Mapping { flows, rows: relation.rows.clone(), relation: Rc::new(relation) };
+        let is_open = glob::is_unresolved(name) || glob::is_pattern(name);
+        if is_open && self.open_mapping_names.len() < MAX_OPEN_MAPPINGS {
+            self.open_mapping_names.insert(name.into());
+        }
         self.state.mappings.set(name.into(), Rc::new(mapping));
     }
+}
+
+/// Whether a field's values are those of a column, be it one of a table that the script writes; not
+/// those of an expression without fields.
+fn takes_values(field: &Field) -> bool {
+    let has_values = |flow: &Flow| flow.expression.is_none() || !flow.origins.is_empty();
+    field.flows.is_empty() || field.flows.iter().any(has_values)
 }
 
 fn join_key(kind: JoinKind, own: &Field, joined: &Field) -> Field {

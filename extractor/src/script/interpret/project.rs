@@ -1,78 +1,132 @@
 //! Field lists: input fields → output fields.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::Machine;
 use super::resolve::Lookup;
 use crate::script::expression::Reference;
+use crate::script::lex::part;
+use crate::script::lex::token::{TokenKind, tokenize};
 use crate::script::mask::mask;
-use crate::script::model::{Field, Flow, Relation, origin, union_via};
+use crate::script::model::{Field, Fields, Flow, Origins, Relation, origin, union_via};
+use crate::script::outcome::Resolution;
 use crate::script::statement::{ItemKind, Load};
 
 impl Machine<'_> {
     /// Output of a `LOAD`'s field list on its input.
     pub(super) fn project(&mut self, load: &Load, input: Relation) -> Relation {
-        let mut output = Relation { sources: input.sources.clone(), ..Relation::default() };
+        let rows = self.project_rows(load, &input);
         let lookup = Lookup::new(&input);
+        let mut items: Vec<Output> = Vec::with_capacity(load.items.len());
         // `Peek` reads the table that is being loaded: resolved when all its fields are there.
         let mut later: Vec<(Rc<str>, String)> = Vec::new();
         for item in &load.items {
-            match &item.kind {
-                ItemKind::Star => self.star(&input, &mut output),
+            items.push(match &item.kind {
+                ItemKind::Star => Output::All,
                 // A variable that may hold several fields: any of the input's unknown ones.
                 ItemKind::Field(name) if !item.named && is_unresolved(name) => {
-                    self.say(format!("what `{name}` stands for is known only at reload"));
-                    let opens = input.opens.clone();
-                    self.star(&Relation { opens, ..Relation::default() }, &mut output);
+                    self.notice(format!("what `{name}` stands for is known only at reload"));
+                    Output::Unknown
                 }
                 ItemKind::Field(name) => {
-                    let output_name: Rc<str> = item.name.as_str().into();
-                    let field = self.plain_field(&lookup, name);
-                    output.fields.set(output_name, field);
+                    Output::Field(item.name.as_str().into(), self.plain_field(&lookup, name))
                 }
                 ItemKind::Expression { text, references } => {
-                    let output_name: Rc<str> = item.name.as_str().into();
+                    let name: Rc<str> = item.name.as_str().into();
                     for reference in references {
                         if let Reference::Peek { field, table: None } = reference {
-                            later.push((Rc::clone(&output_name), field.clone()));
+                            later.push((Rc::clone(&name), field.clone()));
                         }
                     }
-                    let field = self.computed_field(&lookup, text, references);
-                    output.fields.set(output_name, field);
+                    if references.is_empty() && has_columns(&input) {
+                        self.open_expression(text);
+                    }
+                    Output::Field(name, self.computed_field(&lookup, text, references))
+                }
+            });
+        }
+        // What is peeked at may be a field of the input alone.
+        let made: HashSet<&str> = items.iter().filter_map(Output::name).collect();
+        let all = items.iter().any(|item| matches!(item, Output::All));
+        let is_made = |name: &str| made.contains(name) || (all && input.fields.contains(name));
+        let mut peeked: Vec<Origins> = Vec::with_capacity(later.len());
+        for (_, field) in &later {
+            let flows = if is_made(field) { None } else { self.field_flows(&lookup, field) };
+            let flows = flows.unwrap_or_default();
+            peeked.push(origin::union(flows.iter().map(|flow| &flow.origins)));
+        }
+        drop(lookup);
+        let mut output = self.put_together(items, input);
+        peek_fields(&mut output, &later, &peeked);
+        output.rows = rows;
+        output
+    }
+
+    /// The elements of a field list, in order. A star that comes first takes the input's fields as
+    /// they are: most loads with a star are such, and a table may have many fields.
+    fn put_together(&self, items: Vec<Output>, input: Relation) -> Relation {
+        let mut input = input;
+        let mut output =
+            Relation { sources: std::mem::take(&mut input.sources), ..Relation::default() };
+        let mut named: BTreeSet<Rc<str>> = BTreeSet::new();
+        let stars = items.iter().filter(|item| !matches!(item, Output::Field(..))).count();
+        for item in items {
+            match item {
+                Output::Field(name, field) => {
+                    named.insert(Rc::clone(&name));
+                    output.fields.set(name, field);
+                }
+                Output::All if stars == 1 && output.fields.is_empty() => {
+                    output.fields = std::mem::take(&mut input.fields);
+                    self.pass(&mut output.fields);
+                    output.opens = std::mem::take(&mut input.opens);
+                    for open in output.opens.values_mut() {
+                        open.resolution = open.resolution.max(self.site.resolution);
+                    }
+                    output.any = input.any.take();
+                }
+                Output::All => {
+                    self.star(&input.fields, &mut output);
+                    self.unknown(&input, &mut output);
+                    output.add_any(&input.any);
+                }
+                Output::Unknown => {
+                    self.unknown(&input, &mut output);
                 }
             }
         }
         // Names are unique in a load: those that the list gives are not among the unknown ones.
-        if !output.opens.is_empty() {
-            let named = load.items.iter().filter(|item| item.kind != ItemKind::Star);
-            let named = named.map(|item| Rc::from(item.name.as_str())).collect();
-            for open in output.opens.values_mut() {
-                open.exclude(&named);
-            }
+        for open in output.opens.values_mut() {
+            open.exclude(&named);
         }
-        self.peek_fields(&lookup, &mut output, &later);
-        output.rows = self.project_rows(load, &input);
         output
     }
 
-    fn star(&mut self, input: &Relation, output: &mut Relation) {
-        if output.fields.is_empty() {
-            output.fields = input.fields.map(|field| self.passed(field));
-        } else {
-            for (name, field) in input.fields.iter() {
-                if !output.fields.contains(name) {
-                    let field = self.passed(field);
-                    output.fields.set(Rc::clone(name), field);
-                }
+    fn star(&self, fields: &Fields, output: &mut Relation) {
+        for (name, field) in fields.iter() {
+            if !output.fields.contains(name) {
+                output.fields.set(Rc::clone(name), self.passed(field));
             }
         }
+    }
+
+    /// The columns of the input that are not known by name.
+    fn unknown(&self, input: &Relation, output: &mut Relation) {
         for open in input.opens.values() {
             let mut open = open.clone();
             open.resolution = open.resolution.max(self.site.resolution);
             output.add_open(open);
         }
-        output.add_any(&input.any);
+    }
+
+    /// Fields as this statement passes them on.
+    fn pass(&self, fields: &mut Fields) {
+        let resolution = self.site.resolution;
+        let is_sure = |field: &Field| field.flows.iter().all(|flow| flow.resolution >= resolution);
+        if resolution != Resolution::Exact && !fields.iter().all(|(_, field)| is_sure(field)) {
+            *fields = fields.map(|field| self.passed(field));
+        }
     }
 
     /// A field as this statement passes it on.
@@ -97,7 +151,7 @@ impl Machine<'_> {
             return self.passed(&Field { flows, comment });
         }
         if is_unresolved(name) {
-            self.say(format!("what `{name}` stands for is known only at reload"));
+            self.notice(format!("what `{name}` stands for is known only at reload"));
         } else {
             self.missing_field(name);
         }
@@ -117,6 +171,22 @@ impl Machine<'_> {
         Field::of(vec![self.combined(&flows, text)])
     }
 
+    /// An expression may be made of nothing but variables that are not known: their text may name
+    /// fields.
+    fn open_expression(&mut self, text: &str) {
+        if !text.contains("$(") {
+            return;
+        }
+        let all = tokenize(text);
+        let words = all.iter().filter(|token| token.kind == TokenKind::Word);
+        let texts = words.map(|token| part(text, token.start, token.end));
+        let variable = texts.into_iter().find_map(|it| it.strip_prefix("$(")?.strip_suffix(')'));
+        let counts = |name: &str| name.starts_with('=') || self.counters.contains(name);
+        if let Some(variable) = variable.filter(|name| !counts(name)) {
+            self.notice(format!("what `$({variable})` stands for is known only at reload"));
+        }
+    }
+
     /// One way that takes values from several.
     fn combined(&self, flows: &[Flow], text: &str) -> Flow {
         let resolution = flows.iter().map(|flow| flow.resolution).max().unwrap_or_default();
@@ -127,37 +197,52 @@ impl Machine<'_> {
             resolution: resolution.max(self.site.resolution),
         }
     }
+}
 
-    /// Adds what `Peek` takes from the table's own fields: those of earlier rows are made like
-    /// those of this one.
-    fn peek_fields(
-        &mut self,
-        lookup: &Lookup<'_>,
-        output: &mut Relation,
-        later: &[(Rc<str>, String)],
-    ) {
-        // Each round carries origins one field further; fields that look at each other in longer
-        // chains than this are not found in scripts.
-        for _ in 0..3.min(later.len()) {
-            for (name, peeked) in later {
-                if **name == **peeked {
-                    continue;
-                }
-                let origins = match output.fields.get(peeked) {
-                    Some(field) => field.origins(),
-                    None => match self.field_flows(lookup, peeked) {
-                        Some(flows) => origin::union(flows.iter().map(|flow| &flow.origins)),
-                        None => continue,
-                    },
-                };
-                let Some(field) = output.fields.get_mut(name) else { continue };
-                let flows = Rc::make_mut(&mut field.flows);
-                if let Some(flow) = flows.first_mut() {
-                    flow.origins = origin::union([&flow.origins, &origins]);
-                }
+/// An element of a field list, resolved.
+enum Output {
+    Field(Rc<str>, Field),
+    /// All fields of the input.
+    All,
+    /// Any of the input's columns that are not known by name.
+    Unknown,
+}
+
+impl Output {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Field(name, _) => Some(name),
+            Self::All | Self::Unknown => None,
+        }
+    }
+}
+
+/// Adds what `Peek` takes from the table's own fields: those of earlier rows are made like those of
+/// this one. `input`: the origins of each where the table has no such field.
+fn peek_fields(output: &mut Relation, later: &[(Rc<str>, String)], input: &[Origins]) {
+    // Each round carries origins one field further; fields that look at each other in longer
+    // chains than this are not found in scripts.
+    for _ in 0..3.min(later.len()) {
+        for ((name, peeked), input) in later.iter().zip(input) {
+            if **name == **peeked {
+                continue;
+            }
+            let origins = match output.fields.get(peeked) {
+                Some(field) => field.origins(),
+                None => Rc::clone(input),
+            };
+            let Some(field) = output.fields.get_mut(name) else { continue };
+            let flows = Rc::make_mut(&mut field.flows);
+            if let Some(flow) = flows.first_mut() {
+                flow.origins = origin::union([&flow.origins, &origins]);
             }
         }
     }
+}
+
+/// Whether what is read has columns, other than rows that are generated.
+fn has_columns(input: &Relation) -> bool {
+    !input.fields.is_empty() || !input.opens.is_empty() || input.any.is_some()
 }
 
 /// Whether a name is nothing but a variable that could not be expanded.

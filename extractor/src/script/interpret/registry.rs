@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::model::{Relation, Table};
+use crate::script::paths::glob;
 
 /// Marks tables of the section access: names there are a domain of their own.
 pub(super) const ACCESS_MARK: char = '\u{1}';
@@ -148,6 +149,7 @@ impl Machine<'_> {
 
     /// A new table; a name that is taken gets the next free number.
     pub(super) fn create(&mut self, name: &str, relation: Relation, text: &Rc<str>) -> Rc<str> {
+        self.has_open_names |= glob::is_unresolved(name) || name.ends_with(".*");
         let mut key = self.key_of(name);
         if self.state.tables.get(&key).is_some() {
             let base = Rc::clone(&key);
@@ -214,6 +216,9 @@ impl Machine<'_> {
             && self.signed.insert((signature, Rc::clone(key)))
         {
             self.by_signature.entry(signature).or_default().push(Rc::clone(key));
+            if self.forks > 0 {
+                self.signed_in_branches.push((signature, Rc::clone(key)));
+            }
         }
         let index = self.by_field.get_mut();
         for name in fresh {
@@ -223,6 +228,22 @@ impl Machine<'_> {
             self.open_tables.insert(Rc::clone(key));
         }
         self.state.tables.set(Rc::clone(key), Rc::new(table));
+    }
+
+    /// Takes out of the index what branches put into it and what does not hold after them.
+    pub(super) fn forget_signatures(&mut self) {
+        for (signature, key) in std::mem::take(&mut self.signed_in_branches) {
+            let table = self.state.tables.get(&key);
+            if table.and_then(|table| table.relation.signature()) == Some(signature) {
+                continue;
+            }
+            if let Some(keys) = self.by_signature.get_mut(&signature)
+                && let Some(at) = keys.iter().rposition(|other| *other == key)
+            {
+                keys.remove(at);
+            }
+            self.signed.remove(&(signature, key));
+        }
     }
 
     /// Takes a table out to change it; to be put back.

@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use super::Machine;
 use crate::script::expression::Reference;
+use crate::script::limits;
 use crate::script::model::origin::MAX_ORIGINS;
-use crate::script::model::{Field, Flow, Relation, SourceId, Through};
-use crate::script::outcome::{ReferenceKind, Status};
+use crate::script::model::{Field, Flow, Mapping, Relation, SourceId, Through};
+use crate::script::outcome::{ReferenceKind, Resolution, Status};
 use crate::script::paths::glob;
 
 /// A relation whose fields are looked up by name.
@@ -33,6 +34,15 @@ impl<'a> Lookup<'a> {
 }
 
 impl Machine<'_> {
+    /// The field of that name but for the case of its letters. Names are compared so as long as that
+    /// is no work to speak of; a script whose fields are spelled as they are named needs none.
+    fn similar<'a>(&mut self, lookup: &Lookup<'a>, name: &str) -> Option<&'a Field> {
+        if lookup.lower.get().is_none() {
+            self.folded = self.folded.saturating_add(lookup.relation.fields.len());
+        }
+        if self.folded > limits::MAX_FOLDED { None } else { lookup.similar(name) }
+    }
+
     /// What flows into a field of the input by its name; `None` when it has no such field.
     pub(super) fn field_flows(&mut self, lookup: &Lookup<'_>, name: &str) -> Option<Rc<Vec<Flow>>> {
         let relation = lookup.relation;
@@ -40,14 +50,14 @@ impl Machine<'_> {
             return Some(self.with_opens(relation, name, field));
         }
         if relation.opens.is_empty()
-            && let Some(field) = lookup.similar(name)
+            && let Some(field) = self.similar(lookup, name)
         {
             return Some(Rc::clone(&field.flows));
         }
         // Which column it is only the reload knows.
         let is_open = !relation.opens.is_empty() || relation.fallback.is_some();
         if is_open && glob::is_unresolved(name) {
-            return Some(Rc::default());
+            return Some(Rc::new(self.any_column(relation)));
         }
         let flows = self.open_flows(relation, name);
         if flows.is_some() {
@@ -59,12 +69,17 @@ impl Machine<'_> {
         if let Some(open) = &relation.fallback {
             return open.field(name, &mut self.sources).map(|flow| Rc::new(vec![flow]));
         }
-        lookup.similar(name).map(|field| Rc::clone(&field.flows))
+        self.similar(lookup, name).map(|field| Rc::clone(&field.flows))
     }
 
     /// What flows into a field that is known, and, where it is a column taken as it is, what the
     /// columns that are not known by name may add: those of another load that was concatenated.
-    fn with_opens(&mut self, relation: &Relation, name: &str, field: &Field) -> Rc<Vec<Flow>> {
+    pub(super) fn with_opens(
+        &mut self,
+        relation: &Relation,
+        name: &str,
+        field: &Field,
+    ) -> Rc<Vec<Flow>> {
         if relation.opens.is_empty() || !field.is_plain() {
             return Rc::clone(&field.flows);
         }
@@ -77,6 +92,18 @@ impl Machine<'_> {
             }
         }
         merged.flows
+    }
+
+    /// What flows into a column of which only the reload knows which it is.
+    fn any_column(&mut self, relation: &Relation) -> Vec<Flow> {
+        let opens = relation.opens.values().chain(relation.fallback.as_deref());
+        let flows = opens.take(MAX_ORIGINS).map(|open| Flow {
+            origins: self.sources.single(open.source, open.table.as_ref(), "*"),
+            expression: None,
+            via: Rc::clone(&open.via),
+            resolution: open.resolution,
+        });
+        flows.collect()
     }
 
     /// Flows of a name among columns that are not known by name.
@@ -102,11 +129,15 @@ impl Machine<'_> {
             let only = if sides.len() == 1 { sides.values().next() } else { None };
             match sides.values().find(known).or(only) {
                 Some(side) => flows.extend(side.iter().map(|(_, flow)| flow.clone())),
-                None => ambiguous = true,
+                None => {
+                    ambiguous = true;
+                    // One of them it is.
+                    self.candidates.extend(sides.values().flatten().map(|(id, _)| *id));
+                }
             }
         }
         if ambiguous && flows.is_empty() {
-            self.say(format!("field `{name}` may come from several joined tables"));
+            self.notice(format!("field `{name}` may come from several joined tables"));
             let reason = "several joined tables may have it".to_owned();
             self.refer(ReferenceKind::Table, name, Status::Ambiguous(reason));
             return Some(Vec::new());
@@ -145,14 +176,32 @@ impl Machine<'_> {
     }
 
     pub(super) fn missing_field(&mut self, name: &str) {
-        self.say(format!("field `{name}` is not among the fields that are read"));
+        if glob::is_unresolved(name) {
+            self.notice(format!("which field `{name}` stands for is known only at reload"));
+        } else {
+            self.say(format!("field `{name}` is not among the fields that are read"));
+        }
     }
 
     /// What a mapping table's second column takes values from.
     pub(super) fn map_flows(&mut self, name: &str) -> Vec<Flow> {
         let Some(mapping) = self.state.mappings.get(name).cloned() else {
+            let candidates = self.open_mappings(name);
             if name.is_empty() || name.contains("$(") {
-                self.say("the mapping table's name is known only at reload".to_owned());
+                self.notice("the mapping table's name is known only at reload".to_owned());
+            } else if !candidates.is_empty() {
+                let names: Vec<String> =
+                    candidates.iter().take(3).map(|(name, _)| format!("`{name}`")).collect();
+                let names = names.join(" or ");
+                self.notice(format!("mapping table `{name}` may be {names}"));
+                let mut found = Field::default();
+                for (name, mapping) in &candidates {
+                    let mut through = Through::new(name);
+                    let its = mapping.flows.iter().map(|flow| through.flow(flow));
+                    let its = its.map(|flow| Flow { resolution: Resolution::Fallback, ..flow });
+                    found.merge(&Field::of(its.collect()));
+                }
+                return found.flows.to_vec();
             } else {
                 self.say(format!("mapping table `{name}` is not there"));
                 let reason = "no such mapping table is there".to_owned();
@@ -162,6 +211,18 @@ impl Machine<'_> {
         };
         let mut through = Through::new(&name.into());
         mapping.flows.iter().map(|flow| through.flow(flow)).collect()
+    }
+
+    /// Mapping tables whose names only the reload knows and of which one can have this name; of
+    /// those, where some names tell a part of it, these.
+    fn open_mappings(&self, name: &str) -> Vec<(Rc<str>, Rc<Mapping>)> {
+        let fitting = self.open_mapping_names.iter().filter(|open| glob::can_meet(open, name));
+        let there = fitting
+            .filter_map(|open| Some((Rc::clone(open), Rc::clone(self.state.mappings.get(open)?))));
+        let is_telling =
+            |(open, _): &(Rc<str>, Rc<Mapping>)| !(open.starts_with("$(") && open.ends_with(')'));
+        let (telling, others): (Vec<_>, Vec<_>) = there.partition(is_telling);
+        if telling.is_empty() { others } else { telling }
     }
 
     /// A field of a table of the model.

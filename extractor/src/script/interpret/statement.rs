@@ -22,6 +22,9 @@ impl Machine<'_> {
         let text = unit.text_of(&raw);
         let comments = if raw.kind == Kind::Sql { Comments::DropSql } else { Comments::Drop };
         let worlds = self.worlds.each(|| expand::expand(text, comments, &self.view()));
+        if self.worlds.was_cut() {
+            self.say_cut();
+        }
         self.report_includes();
         self.count_expanded(worlds.iter().map(|(_, expanded)| expanded.text.len()).sum());
         if let Some(logged) = logged
@@ -76,7 +79,7 @@ impl Machine<'_> {
             let parsed = statement::parse(&expanded.text);
             let before = self.worlds.fixed.len();
             self.worlds.fixed.extend(guard.iter().copied());
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             self.worlds.fixed.truncate(before);
             for (inner, assignment) in here {
                 let Some((target, value, _)) = assignment else { return false };
@@ -178,7 +181,7 @@ impl Machine<'_> {
 
     fn perform(&mut self, parsed: Parsed) {
         if matches!(parsed.statement, Statement::Set { .. } | Statement::Let { .. }) {
-            let here = self.worlds.each(|| self.assignment(&parsed));
+            let here = self.worlds.each_assuming(|| self.assignment(&parsed));
             let mut target = None;
             let mut values = Vec::new();
             for (guard, assignment) in here {
@@ -233,10 +236,7 @@ impl Machine<'_> {
             Statement::RenameFieldsUsing(map) => self.rename_fields_using(&map),
             Statement::Qualify { patterns, on } => {
                 let rules = Rc::make_mut(&mut self.state.flags.qualify);
-                if patterns.iter().any(|pattern| pattern == "*") {
-                    rules.clear();
-                }
-                rules.extend(patterns.into_iter().map(|pattern| (pattern, on)));
+                patterns.into_iter().for_each(|pattern| rules.add(pattern, on));
             }
             Statement::Alias(pairs) => {
                 let aliases = Rc::make_mut(&mut self.state.flags.aliases);
@@ -244,11 +244,11 @@ impl Machine<'_> {
             }
             Statement::MapUsing { fields, map } => {
                 let rules = Rc::make_mut(&mut self.state.flags.using);
-                rules.extend(fields.into_iter().map(|field| (field, Some(map.clone()))));
+                fields.into_iter().for_each(|field| rules.add(field, Some(map.clone())));
             }
             Statement::Unmap(fields) => {
                 let rules = Rc::make_mut(&mut self.state.flags.using);
-                rules.extend(fields.into_iter().map(|field| (field, None)));
+                fields.into_iter().for_each(|field| rules.add(field, None));
             }
             Statement::CommentField { fields, text } => self.comment_fields(&fields, &text),
             Statement::CommentFieldsUsing(map) => self.comment_using(&map, false),
@@ -269,6 +269,7 @@ impl Machine<'_> {
             Statement::Directory(path) => {
                 self.state.flags.directory = (!path.is_empty()).then(|| path.into());
             }
+            Statement::Control(text) => self.run_unit(Unit::new(&text, None)),
             Statement::Unknown(reason) => self.say(format!("statement not understood: {reason}")),
             Statement::Label => self.state.flags.label = label.map(Rc::from),
             Statement::Set { .. } | Statement::Let { .. } | Statement::Nothing => {}
@@ -300,7 +301,7 @@ impl Machine<'_> {
         let body = text.trim().get(5..).unwrap_or_default().trim_start();
         if body.starts_with("!!qlc") || body.starts_with("!!nodegraph") {
             let shown: String = mask(body).chars().take(80).collect();
-            self.say(format!("annotation `{shown}` is not followed"));
+            self.notice(format!("annotation `{shown}` is not followed"));
         }
     }
 
@@ -330,6 +331,8 @@ impl Machine<'_> {
     fn report_includes(&mut self) {
         let missing = std::mem::take(&mut *self.missing_includes.borrow_mut());
         for path in missing {
+            // It may make tables.
+            self.has_open_names = true;
             self.say(format!("included file `{path}` is not given"));
             let reason = "its text is not given".to_owned();
             self.refer(ReferenceKind::Include, &path, Status::Unresolved(reason));

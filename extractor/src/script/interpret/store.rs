@@ -19,14 +19,16 @@ impl Machine<'_> {
         format: Option<String>,
     ) {
         let Some((name, relation)) = self.stored_relation(table) else {
-            let reason = if glob::is_unresolved(table) {
-                "its name is known only at reload"
+            if glob::is_unresolved(table) {
+                self.notice(format!(
+                    "table `{table}` cannot be stored: its name is known only at reload"
+                ));
             } else {
-                "no such table is there"
-            };
-            self.say(format!("table `{table}` cannot be stored: {reason}"));
+                self.say(format!("table `{table}` cannot be stored: no such table is there"));
+            }
             return;
         };
+        self.candidates.clear();
         let mut through = Through::new(&name);
         let mut stored = Relation::default();
         match fields {
@@ -55,7 +57,8 @@ impl Machine<'_> {
         }
         let flowing = stored.flowing_sources(&self.sources);
         for (id, used) in &relation.sources {
-            if fields.is_none() || flowing.is_empty() || flowing.contains(id) {
+            let all = fields.is_none() || flowing.is_empty();
+            if all || flowing.contains(id) || self.candidates.contains(id) {
                 let via = union_via([&used.via, &through.via(&Rc::default())]);
                 stored.sources.insert(*id, Use { via, ..used.clone() });
             }
@@ -81,6 +84,8 @@ impl Machine<'_> {
             let mut both = StoredFile::clone(earlier);
             both.relation.union(&file.relation);
             file = both;
+        } else {
+            self.replace_version(&key);
         }
         self.state.stores.set(key, Rc::new(file));
     }

@@ -64,6 +64,8 @@ impl Machine<'_> {
             }
         }
         let Some(sub) = self.subs.get(&name.to_lowercase()).cloned() else {
+            // It may make tables.
+            self.has_open_names = true;
             self.say(format!("sub `{name}` is not defined in what is given of the script"));
             let reason = "the sub is not defined in what is given of the script".to_owned();
             self.refer(ReferenceKind::Include, &name, Status::Unresolved(reason));

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Machine;
+use crate::script::limits;
 use crate::script::model::{Field, Relation, Table};
 use crate::script::outcome::DerivedField;
 use crate::script::paths::glob;
 use crate::script::statement::Pair;
-
-/// Names that one statement gives in tables that may have them, at most.
-const MAX_RENAMED: usize = 1_000_000;
 
 impl Machine<'_> {
     pub(super) fn drop_tables(&mut self, tables: &[String]) {
@@ -24,7 +22,7 @@ impl Machine<'_> {
                 // A mapping table may be dropped too.
                 None if self.state.mappings.remove(&name.as_str().into()).is_some() => {}
                 None if glob::is_unresolved(name) => {
-                    self.say(format!("which table `{name}` is dropped is known only at reload"));
+                    self.notice(format!("which table `{name}` is dropped is known only at reload"));
                 }
                 None => self.say(format!("table `{name}` to drop is not there")),
             }
@@ -34,7 +32,7 @@ impl Machine<'_> {
     pub(super) fn drop_fields(&mut self, fields: &[String], tables: &[String]) {
         self.materialise_all();
         for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
-            self.say(format!("which field `{field}` is dropped is known only at reload"));
+            self.notice(format!("which field `{field}` is dropped is known only at reload"));
         }
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
@@ -86,6 +84,7 @@ impl Machine<'_> {
                 self.say(format!("table `{from}` cannot be renamed: `{to}` is there"));
                 continue;
             }
+            self.has_open_names |= glob::is_unresolved(to);
             if let Some(table) = self.take_table(&key) {
                 self.by_lower.entry(to.to_lowercase()).or_default().insert(Rc::clone(&new));
                 self.put_table(&new, table);
@@ -111,7 +110,7 @@ impl Machine<'_> {
         for Pair { from, to } in pairs {
             // Which column it is only the reload knows: it must not become one of that name.
             if glob::is_unresolved(from) {
-                self.say(format!("which field `{from}` is renamed is known only at reload"));
+                self.notice(format!("which field `{from}` is renamed is known only at reload"));
             } else {
                 names.insert(from, to);
             }
@@ -124,7 +123,9 @@ impl Machine<'_> {
                 tables.entry(key).or_default().insert(from, to);
             }
         }
-        if self.open_tables.len().saturating_mul(names.len()) <= MAX_RENAMED {
+        let work = self.open_tables.len().saturating_mul(names.len());
+        self.renamed = self.renamed.saturating_add(work);
+        if self.renamed <= limits::MAX_RENAMED {
             let is_open = |key: &&Rc<str>| {
                 self.state.tables.get(&***key).is_some_and(|table| !table.relation.opens.is_empty())
             };
@@ -132,7 +133,11 @@ impl Machine<'_> {
                 tables.entry(Rc::clone(key)).or_default();
             }
         } else {
-            self.say("too many fields are renamed in tables whose fields are not known".to_owned());
+            self.notice(
+                "too many fields are renamed in tables whose fields are not known: from here on only \
+                 where they are"
+                    .to_owned(),
+            );
         }
         for (key, own) in tables {
             let Some(mut table) = self.take_table(&key) else { continue };
@@ -161,7 +166,11 @@ impl Machine<'_> {
             let mut taken = BTreeSet::new();
             for (from, to) in names {
                 taken.insert(Rc::from(*to));
-                if relation.fields.contains(from) {
+                if let Some(mut field) = relation.fields.get(from).cloned() {
+                    // A column of that name among the unknown ones is renamed with it.
+                    field.flows = self.with_opens(relation, from, &field);
+                    relation.fields.set(Rc::from(*from), field);
+                    taken.insert(Rc::from(*from));
                     continue;
                 }
                 let opens = relation.opens.values();
@@ -205,7 +214,7 @@ impl Machine<'_> {
             return None;
         };
         let Some(rows) = &mapping.rows else {
-            self.say(format!("what mapping table `{map}` renames depends on its data"));
+            self.notice(format!("what mapping table `{map}` renames depends on its data"));
             return None;
         };
         let pairs = (0..rows.rows.len())

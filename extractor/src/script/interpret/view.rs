@@ -2,8 +2,10 @@
 //! data model as far as the script alone decides it.
 
 use super::Machine;
+use super::control::choice_of;
 use crate::script::eval::{self, Names, Value};
 use crate::script::expand::Variables;
+use crate::script::lex::token::{Tokens, tokenize};
 use crate::script::model::{Rows, Table};
 
 /// A look at the machine, for a row of a table where there is one.
@@ -47,6 +49,14 @@ impl Names for View<'_, '_> {
         self.machine.variable(name)
     }
 
+    fn assume(&self, condition: &str, yes: &Value, no: &Value) -> Option<bool> {
+        if self.row.is_some() {
+            return None;
+        }
+        let known = self.appends(yes).or_else(|| self.appends(no).map(|appends| !appends));
+        known.or_else(|| self.machine.worlds.assume(choice_of(condition)))
+    }
+
     fn model(&self, function: &str, arguments: &[Value]) -> Option<Value> {
         let text = |index: usize| arguments.get(index).and_then(Value::known_text);
         let number = |index: usize| arguments.get(index).and_then(Value::number);
@@ -56,9 +66,14 @@ impl Names for View<'_, '_> {
             "iterno" => self.row.map(|_| Value::Number(1.0)),
             // An app that is reloaded in part runs both ways.
             "ispartialreload" => None,
-            "noofrows" => count(self.table(&text(0)?)?.relation.rows.as_ref()?.rows.len()),
+            "noofrows" => {
+                let name = text(0)?;
+                let Some(table) = self.table(&name) else { return self.absent(&name) };
+                count(table.relation.rows.as_ref()?.rows.len())
+            }
             "nooffields" => {
-                let table = self.table(&text(0)?)?;
+                let name = text(0)?;
+                let Some(table) = self.table(&name) else { return self.absent(&name) };
                 if table.relation.is_closed() { count(table.relation.fields.len()) } else { None }
             }
             "fieldname" => {
@@ -105,6 +120,28 @@ impl Names for View<'_, '_> {
 }
 
 impl View<'_, '_> {
+    /// Whether a text that goes before a load may do so: `CONCATENATE (T)` when the table is there.
+    /// `None` for other texts.
+    fn appends(&self, value: &Value) -> Option<bool> {
+        let Value::Text(text) = value else { return None };
+        let all = tokenize(text);
+        let tokens = Tokens { text, all: &all };
+        let named = tokens.is_word(0, "concatenate") && tokens.is_symbol(1, "(");
+        let name = tokens.name_at(2).filter(|_| named && tokens.is_symbol(3, ")"))?;
+        Some(self.machine.table_key(&name).is_some())
+    }
+
+    /// What tells of a table that is not there is null; `None` when it may be there after all.
+    fn absent(&self, name: &str) -> Option<Value> {
+        let machine = self.machine;
+        // A log tells better than a script of which a part may not be given.
+        let may_be_there = machine.state.flags.binary.is_some()
+            || machine.trace.is_some()
+            || machine.has_open_names
+            || machine.table_key(name).is_some();
+        (!may_be_there).then_some(Value::Null)
+    }
+
     fn table(&self, name: &str) -> Option<&Table> {
         self.machine.state.tables.get(name).map(|table| &**table).filter(|table| table.certain)
     }

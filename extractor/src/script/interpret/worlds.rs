@@ -2,7 +2,7 @@
 //! followed once for each combination that can occur: values from the same way through the script
 //! go together.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::script::eval::Value;
 use crate::script::model::state::Choice;
@@ -16,6 +16,10 @@ pub(super) struct Worlds {
     /// By the branches that are being followed.
     pub(super) fixed: Vec<Choice>,
     replay: RefCell<Replay>,
+    /// Whether conditions that are not known may be taken as made, too.
+    assuming: Cell<bool>,
+    /// Whether the last run left combinations out.
+    cut: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +67,31 @@ impl Worlds {
         Some(value)
     }
 
+    /// A condition that is not known, taken one way and then the other by [`Self::each_assuming`].
+    pub(super) fn assume(&self, choice: u64) -> Option<bool> {
+        if !self.assuming.get() || !self.replay.borrow().active {
+            return None;
+        }
+        let ways = [(0, true), (1, false)].map(|(way, truth)| {
+            let guard = vec![(choice, way)];
+            (guard, Value::boolean(truth))
+        });
+        self.choose(&ways)?.truth()
+    }
+
+    /// Whether the last run of [`Self::each`] left combinations out.
+    pub(super) fn was_cut(&self) -> bool {
+        self.cut.get()
+    }
+
+    /// As [`Self::each`], for every way that conditions between known values can go.
+    pub(super) fn each_assuming<T>(&self, run: impl FnMut() -> T) -> Vec<(Vec<Choice>, T)> {
+        self.assuming.set(true);
+        let results = self.each(run);
+        self.assuming.set(false);
+        results
+    }
+
     /// Runs something for every combination, with the choices that each assumes.
     pub(super) fn each<T>(&self, mut run: impl FnMut() -> T) -> Vec<(Vec<Choice>, T)> {
         *self.replay.borrow_mut() = Replay { active: true, ..Replay::default() };
@@ -86,6 +115,7 @@ impl Worlds {
                 }
             }
             if replay.picks.is_empty() || results.len() >= MAX_WORLDS {
+                self.cut.set(!replay.picks.is_empty());
                 replay.active = false;
                 return results;
             }

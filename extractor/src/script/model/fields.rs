@@ -9,7 +9,7 @@ use super::origin::{self, Origins};
 use super::relation::{Flow, union_via};
 
 /// Most different ways into one field that are kept apart; further ones are merged into the last.
-const MAX_FLOWS: usize = 32;
+pub(crate) const MAX_FLOWS: usize = 32;
 
 /// A field of a table.
 #[derive(Clone, Debug, Default, PartialEq)]

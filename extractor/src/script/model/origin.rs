@@ -52,6 +52,14 @@ impl Sources {
         id
     }
 
+    /// Another number for a source: a state of it that is told from others.
+    pub(crate) fn version(&mut self, id: SourceId) -> SourceId {
+        let Some(source) = self.get(id).cloned() else { return id };
+        let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        self.sources.push(source);
+        id
+    }
+
     /// A source that is known already.
     pub(crate) fn find(&self, source: &Source) -> Option<SourceId> {
         self.source_ids.get(source).copied()

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::fields::{Field, Fields};
-use super::origin::{Origins, SourceId, Sources};
+use super::origin::{MAX_ORIGINS, Origins, SourceId, Sources};
 use super::rows::Rows;
 use crate::script::outcome::{Evidence, Resolution};
 
@@ -237,6 +237,11 @@ impl Relation {
         Some(hasher.finish())
     }
 
+    /// How many fields and sources it has.
+    pub(crate) fn size(&self) -> usize {
+        self.fields.len() + self.opens.len() + self.sources.len()
+    }
+
     /// Whether all fields are known by name.
     pub(crate) fn is_closed(&self) -> bool {
         self.opens.is_empty() && self.any.is_none()
@@ -265,6 +270,7 @@ impl Relation {
     }
 
     pub(crate) fn add_open(&mut self, open: Open) {
+        let is_full = self.opens.len() >= MAX_ORIGINS;
         match self.opens.get_mut(&open.key()) {
             // What one of the two still has can flow in.
             Some(old) => {
@@ -278,6 +284,8 @@ impl Relation {
                 }
                 old.via = union_via([&old.via, &open.via]);
             }
+            // A name has no more origins than that.
+            None if is_full => {}
             None => {
                 self.opens.insert(open.key(), open);
             }

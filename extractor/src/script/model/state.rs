@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::journal::{Delta, Journal};
 use super::relation::{Flow, Relation};
 use super::rows::Rows;
+use super::rules::Rules;
 use crate::script::eval::Value;
 
 /// A table of the model.
@@ -78,10 +79,10 @@ pub(crate) struct Flags {
     /// Label that stood alone, for the table that comes next.
     pub(crate) label: Option<Rc<str>>,
     /// Patterns of `QUALIFY` (on) and `UNQUALIFY`; the last that fits counts.
-    pub(crate) qualify: Rc<Vec<(String, bool)>>,
+    pub(crate) qualify: Rc<Rules<bool>>,
     pub(crate) aliases: Rc<BTreeMap<String, String>>,
     /// `MAP pattern USING map`; the last that fits counts, no map: `UNMAP`.
-    pub(crate) using: Rc<Vec<(String, Option<String>)>>,
+    pub(crate) using: Rc<Rules<Option<String>>>,
     pub(crate) section_access: bool,
     pub(crate) has_section_access: bool,
     /// Source of `BINARY`.
@@ -150,9 +151,10 @@ impl State {
     }
 
     /// Puts the branches of one decision together: what any of them can leave is there after it.
-    /// `choice` names the decision; a branch's position is the way it took.
-    pub(crate) fn merge(&mut self, choice: u64, branches: &[(u16, Changes)]) {
-        self.merge_tables(branches);
+    /// `choice` names the decision; a branch's position is the way it took. Returns how many fields
+    /// and sources of tables were looked at.
+    pub(crate) fn merge(&mut self, choice: u64, branches: &[(u16, Changes)]) -> usize {
+        let work = self.merge_tables(branches);
         self.merge_variables(choice, branches);
         for (_, changes) in branches {
             for (name, mapping) in &changes.mappings {
@@ -167,9 +169,11 @@ impl State {
             }
         }
         self.merge_flags(branches);
+        work
     }
 
-    fn merge_tables(&mut self, branches: &[(u16, Changes)]) {
+    fn merge_tables(&mut self, branches: &[(u16, Changes)]) -> usize {
+        let mut work = 0;
         let mut touched: BTreeMap<&Rc<str>, ()> = BTreeMap::new();
         for (_, changes) in branches {
             touched.extend(changes.tables.keys().map(|name| (name, ())));
@@ -191,6 +195,7 @@ impl State {
                 }
             }
             for here in &all {
+                work += here.relation.size();
                 match &mut merged {
                     None => merged = Some(Table::clone(here)),
                     Some(table) => table.merge(here),
@@ -206,6 +211,7 @@ impl State {
                 }
             }
         }
+        work
     }
 
     fn merge_variables(&mut self, choice: u64, branches: &[(u16, Changes)]) {

@@ -1,6 +1,7 @@
 //! Sources followed through files and apps to their ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use foldhash::{HashMap, HashSet};
 
@@ -70,21 +71,44 @@ pub(super) fn edges(apps: &[(String, App)], files: &Files) -> Vec<Edge> {
     edges.into_iter().collect()
 }
 
-/// A column on the way: source, table within an app, name.
-type Node<'a> = (&'a Source, Option<&'a str>, &'a str);
-
-/// A table or store: index of the app, and of the table or store in it.
+/// A column on the way.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
-    Table(usize, usize),
-    Store(usize, usize),
+struct Node<'a> {
+    source: &'a Source,
+    /// Table within an app.
+    table: Option<&'a str>,
+    /// Name; `*` for any column.
+    column: &'a str,
+    /// Where `*` is only those that a table or store has beside its named fields: which one.
+    beside: Option<Fields<'a>>,
+}
+
+/// Fields of one table or store, told from others by where they are.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [Field]);
+
+impl PartialEq for Fields<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Fields<'_> {}
+
+impl Hash for Fields<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::hash(self.0, state);
+    }
 }
 
 pub(super) struct Follower<'a> {
     pub(super) apps: &'a [(String, App)],
     pub(super) files: &'a Files,
     /// Fields by name, of each table and store that was looked into.
-    named: HashMap<Place, HashMap<&'a str, &'a Field>>,
+    named: HashMap<Fields<'a>, HashMap<&'a str, &'a Field>>,
+    /// Names that each table and store knows of what it reads: of its fields, and of the columns
+    /// that they come from.
+    known: HashMap<Fields<'a>, HashSet<&'a str>>,
     memo: HashMap<Node<'a>, Ends<'a>>,
     /// The source that was asked for last, and whether no script makes it.
     last: Option<(&'a Source, bool)>,
@@ -97,6 +121,7 @@ impl<'a> Follower<'a> {
             apps,
             files,
             named: HashMap::default(),
+            known: HashMap::default(),
             memo: HashMap::default(),
             last: None,
             sources: HashMap::default(),
@@ -109,7 +134,7 @@ impl<'a> Follower<'a> {
         let mut order: Vec<&'a str> = Vec::new();
         for field in &table.fields {
             // What `BINARY` brings of a known app has names there.
-            for (name, node) in self.named_fields(app, field) {
+            for (name, node) in self.named_fields(app, Fields(&table.fields), field) {
                 if !fields.contains_key(name) {
                     order.push(name);
                 }
@@ -137,19 +162,25 @@ impl<'a> Follower<'a> {
     }
 
     /// A field's origins under the names that the field has at the end.
-    fn named_fields(&self, app: &'a App, field: &'a Field) -> Vec<(&'a str, Option<Node<'a>>)> {
+    fn named_fields(
+        &self,
+        app: &'a App,
+        fields: Fields<'a>,
+        field: &'a Field,
+    ) -> Vec<(&'a str, Option<Node<'a>>)> {
         let mut named: Vec<(&'a str, Option<Node<'a>>)> = Vec::new();
         for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
-            let Some(node) = node(app, origin) else { continue };
+            let Some(node) = node(app, fields, field, origin) else { continue };
             if let (Source::App { id }, None, "*", "*") =
-                (node.0, node.1, node.2, field.name.as_str())
+                (node.source, node.table, node.column, field.name.as_str())
             {
                 let known = self.files.app_index(id).and_then(|index| self.apps.get(index));
                 if let Some((_, other)) = known {
                     for table in &other.tables {
                         for inner in &table.fields {
-                            let table = Some(table.name.as_str());
-                            named.push((&inner.name, Some((node.0, table, inner.name.as_str()))));
+                            let (table, column) = (Some(table.name.as_str()), inner.name.as_str());
+                            let node = Node { table, column, beside: None, ..node };
+                            named.push((column, Some(node)));
                         }
                     }
                     continue;
@@ -165,8 +196,8 @@ impl<'a> Follower<'a> {
 
     /// Columns at the far ends that flow into a column.
     fn ends(&mut self, start: Node<'a>) -> Ends<'a> {
-        if self.is_end(start.0) {
-            return BTreeSet::from([(start.0, start.2)]);
+        if self.is_end(start.source) {
+            return BTreeSet::from([(start.source, start.column)]);
         }
         if let Some(known) = self.memo.get(&start) {
             return known.clone();
@@ -179,7 +210,7 @@ impl<'a> Follower<'a> {
         while let Some(node) = todo.pop() {
             match self.step(node) {
                 None => {
-                    ends.insert((node.0, node.2));
+                    ends.insert((node.source, node.column));
                 }
                 Some(next) if next.is_empty() => made_here = true,
                 Some(next) => {
@@ -195,7 +226,7 @@ impl<'a> Follower<'a> {
         }
         if ends.is_empty() && cycle && !made_here {
             // A file that is made of nothing but itself is its own end.
-            ends.insert((start.0, start.2));
+            ends.insert((start.source, start.column));
         }
         self.memo.insert(start, ends.clone());
         ends
@@ -220,7 +251,8 @@ impl<'a> Follower<'a> {
 
     /// Columns one step nearer to the ends; `None` for an end, none when the script makes the
     /// values itself.
-    fn step(&mut self, (source, table, column): Node<'a>) -> Option<Vec<Node<'a>>> {
+    fn step(&mut self, node: Node<'a>) -> Option<Vec<Node<'a>>> {
+        let Node { source, table, .. } = node;
         let apps = self.apps;
         let mut next = Vec::new();
         let mut found = false;
@@ -229,17 +261,15 @@ impl<'a> Follower<'a> {
                 for (index, position) in self.files.stores(normalised) {
                     let Some((_, app)) = apps.get(index) else { continue };
                     let Some(store) = app.stores.get(position) else { continue };
-                    let place = Place::Store(index, position);
-                    found |= self.columns(place, app, &store.fields, column, &mut next);
+                    found |= self.columns(app, Fields(&store.fields), node, &mut next);
                 }
             }
             Source::App { id } => {
                 let index = self.files.app_index(id)?;
                 let (_, app) = apps.get(index)?;
-                for (position, other) in app.tables.iter().enumerate() {
+                for other in &app.tables {
                     if table.is_none_or(|table| table == other.name) {
-                        let place = Place::Table(index, position);
-                        found |= self.columns(place, app, &other.fields, column, &mut next);
+                        found |= self.columns(app, Fields(&other.fields), node, &mut next);
                     }
                 }
             }
@@ -251,36 +281,53 @@ impl<'a> Follower<'a> {
     /// Adds the origins of a column among fields; whether the fields have it.
     fn columns(
         &mut self,
-        place: Place,
         app: &'a App,
-        fields: &'a [Field],
-        column: &'a str,
+        fields: Fields<'a>,
+        wanted: Node<'a>,
         next: &mut Vec<Node<'a>>,
     ) -> bool {
         let mut add = |field: &'a Field, name: Option<&'a str>| {
             for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
-                if let Some((source, table, origin_column)) = node(app, origin) {
-                    let column = name.filter(|_| origin_column == "*").unwrap_or(origin_column);
-                    next.push((source, table, column));
+                if let Some(node) = node(app, fields, field, origin) {
+                    next.push(match name.filter(|_| node.column == "*") {
+                        Some(column) => Node { column, beside: None, ..node },
+                        None => node,
+                    });
                 }
             }
         };
-        if column == "*" {
-            for field in fields {
-                add(field, None);
+        if wanted.column == "*" {
+            let is_told = wanted.beside.is_some_and(|reader| self.is_told(reader, fields));
+            for field in fields.0 {
+                // Its other fields are fields of the reader, too, under their names.
+                if !is_told || field.name == "*" {
+                    add(field, None);
+                }
             }
-            return !fields.is_empty();
+            return !fields.0.is_empty();
         }
         let named = self
             .named
-            .entry(place)
-            .or_insert_with(|| fields.iter().map(|field| (field.name.as_str(), field)).collect());
-        match (named.get(column), named.get("*")) {
+            .entry(fields)
+            .or_insert_with(|| fields.0.iter().map(|field| (field.name.as_str(), field)).collect());
+        match (named.get(wanted.column), named.get("*")) {
             (Some(field), _) => add(field, None),
-            (None, Some(star)) => add(star, Some(column)),
+            (None, Some(star)) => add(star, Some(wanted.column)),
             (None, None) => return false,
         }
         true
+    }
+
+    /// Whether the reader of a file or app knows its fields by name. In a chain that is longer than
+    /// is followed it does not: then it knows none of them.
+    fn is_told(&mut self, reader: Fields<'a>, fields: Fields<'a>) -> bool {
+        let known = self.known.entry(reader).or_insert_with(|| {
+            let origins = |field: &'a Field| field.flows.iter().flat_map(|flow| &flow.origins);
+            let columns = reader.0.iter().flat_map(origins).map(|origin| origin.column.as_str());
+            let names = reader.0.iter().map(|field| field.name.as_str());
+            columns.chain(names).filter(|name| *name != "*").collect()
+        });
+        fields.0.iter().any(|field| known.contains(field.name.as_str()))
     }
 
     /// Far ends of a source of which a table takes these columns: of those columns; of all when it
@@ -301,7 +348,7 @@ impl<'a> Follower<'a> {
         }
         let mut ends = BTreeSet::new();
         for origin in origins {
-            if let Some(node) = node(app, origin) {
+            if let Some(node) = column(app, origin) {
                 ends.extend(self.ends(node).into_iter().map(|(source, _)| source));
             }
         }
@@ -309,7 +356,20 @@ impl<'a> Follower<'a> {
     }
 }
 
-fn node<'a>(app: &'a App, origin: &'a Origin) -> Option<Node<'a>> {
+/// The column that an origin names; `*`: any column.
+fn column<'a>(app: &'a App, origin: &'a Origin) -> Option<Node<'a>> {
     let source = app.sources.get(origin.source)?;
-    Some((source, origin.table.as_deref(), origin.column.as_str()))
+    let (table, column) = (origin.table.as_deref(), origin.column.as_str());
+    Some(Node { source, table, column, beside: None })
+}
+
+/// An origin of one of several fields.
+fn node<'a>(
+    app: &'a App,
+    fields: Fields<'a>,
+    field: &'a Field,
+    origin: &'a Origin,
+) -> Option<Node<'a>> {
+    let beside = (field.name == "*" && origin.column == "*").then_some(fields);
+    Some(Node { beside, ..column(app, origin)? })
 }

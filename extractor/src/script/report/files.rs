@@ -129,6 +129,16 @@ impl Files {
         Some(all)
     }
 
+    /// The same in the order in which the one script that stores it wrote them; `None` where several
+    /// do, or not all are known.
+    pub(super) fn columns(&self, path: &str) -> Option<Vec<String>> {
+        let paths = self.paths(path);
+        let [path] = paths.as_slice() else { return None };
+        let written_once = self.stores.get(*path).is_some_and(|stores| stores.len() == 1);
+        let names = self.fields.get(*path).filter(|_| written_once)?;
+        names.iter().all(|name| name != "*").then(|| names.clone())
+    }
+
     /// Tables of an app and their fields.
     pub(super) fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>> {
         self.tables.get(self.app_index(id)?).cloned()

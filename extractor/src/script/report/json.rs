@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::chain::{Edge, Follower};
 use super::{Ends, Report};
+use crate::script::lex::part;
 use crate::script::outcome::{App, Diagnostic, Field, Source, SourceUse, Table};
 
 impl Report {
@@ -117,7 +118,7 @@ impl Serialize for Origins<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let origins = self.1.flows.iter().flat_map(|flow| &flow.origins);
         let origins = origins.filter_map(|origin| {
-            let source = self.0.sources.get(origin.source)?.name();
+            let source = name(self.0.sources.get(origin.source)?);
             Some(OriginJson { column: &origin.column, source })
         });
         unique(origins).serialize(serializer)
@@ -146,7 +147,7 @@ struct EndsJson<'a>(&'a Ends<'a>);
 impl Serialize for EndsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ends = self.0.iter();
-        let ends = ends.map(|(source, column)| OriginJson { column, source: source.name() });
+        let ends = ends.map(|(source, column)| OriginJson { column, source: name(source) });
         unique(ends).serialize(serializer)
     }
 }
@@ -183,6 +184,11 @@ impl<'a> AppJson<'a> {
             line: it.line,
             message: Cow::Owned(it.message),
         }));
+        diagnostics.extend(app.tables.iter().filter(|table| table.conditional).map(|table| {
+            let line = table.sources.first().map_or(1, |used| used.line);
+            let message = format!("only a reload tells whether table `{}` is there", table.name);
+            DiagnosticJson { column: 1, line, message: Cow::Owned(message) }
+        }));
         diagnostics.sort_by_key(|it| (it.line, it.column));
         Self { diagnostics, stores: stores.collect(), tables: tables.collect() }
     }
@@ -197,18 +203,28 @@ impl<'a> DiagnosticJson<'a> {
 impl<'a> SourceJson<'a> {
     fn of(source: &'a Source) -> Self {
         match source {
-            Source::Table { connection, .. } => Self::Table {
-                connection: connection.as_deref(),
-                kind: "table",
-                name: source.name(),
-            },
-            // A connection without tables stands for all that it gives.
+            Source::Table { connection, .. } => {
+                Self::Table { connection: connection.as_deref(), kind: "table", name: name(source) }
+            }
+            // What a connection without tables gives is told by the address.
             Source::Connection { connection, .. } => {
-                Self::Table { connection: Some(connection), kind: "table", name: source.name() }
+                Self::Table { connection: Some(connection), kind: "table", name: name(source) }
             }
             Source::File { path, .. } => Self::File { kind: "file", path },
             Source::App { id } => Self::App { id, kind: "app" },
         }
+    }
+}
+
+/// Name of a source; of what a connection without tables gives, its address without parameters:
+/// those change from page to page.
+fn name(source: &Source) -> Cow<'_, str> {
+    match source {
+        Source::Connection { url: Some(url), .. } => {
+            let end = url.find(['?', '#']).unwrap_or(url.len());
+            part(url, 0, end).into()
+        }
+        _ => source.name(),
     }
 }
 

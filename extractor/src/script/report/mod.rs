@@ -173,6 +173,10 @@ impl Known for Told<'_> {
         self.files.fields(path).or_else(|| (self.context.files)(path))
     }
 
+    fn columns(&self, path: &str) -> Option<Vec<String>> {
+        self.files.columns(path)
+    }
+
     fn app(&self, id: &str) -> Option<Vec<(String, Vec<String>)>> {
         self.files.app(id)
     }

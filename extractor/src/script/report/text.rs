@@ -1,5 +1,6 @@
 //! The report for people.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::Report;
@@ -64,13 +65,13 @@ fn write_entry(
     }
     for field in fields {
         write!(out, "    {}", field.name)?;
-        let mut first = true;
-        for flow in &field.flows {
-            for origin in &flow.origins {
-                let source = app.sources.get(origin.source).map(Source::name).unwrap_or_default();
-                let sign = if first { " <-" } else { "," };
+        // Several ways may lead from one column.
+        let mut seen = HashSet::new();
+        for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
+            let source = app.sources.get(origin.source).map(Source::name).unwrap_or_default();
+            let sign = if seen.is_empty() { " <-" } else { "," };
+            if seen.insert((source.clone(), origin.column.as_str())) {
                 write!(out, "{sign} {source} . {}", origin.column)?;
-                first = false;
             }
         }
         // Several loads may make it, each in its way.

@@ -2,7 +2,8 @@
 
 use super::TableName;
 use super::temporary::is_temporary;
-use super::words::{Word, WordKind, close};
+use super::words::{self, Word, close, is};
+use super::{creates::create, variables, written};
 use crate::script::lex::part;
 
 /// A statement of a batch.
@@ -21,7 +22,14 @@ pub(super) enum Statement {
         columns: Vec<String>,
     },
     Drop(TableName),
+    /// What an `UPDATE` puts into a table.
+    Update {
+        name: TableName,
+        query: String,
+    },
     Query(String),
+    /// A query on the other way than the one before it.
+    Else(String),
     Other,
 }
 
@@ -40,18 +48,39 @@ pub(super) fn split(text: &str, words: &[Word<'_>]) -> Batch {
         word.is_name() && (word.text.starts_with('#') || word.text.starts_with('@'))
             || ["temp", "temporary", "volatile", "into"].iter().any(|each| word.is(each))
     };
-    if !words.iter().any(tells) {
+    // `IF (…)` is a function, unless it stands first.
+    let branches = |at: usize| is(words, at, "if") && (at == 0 || !is(words, at + 1, "("));
+    let verbs = ["cache", "update"];
+    let is_told = verbs.iter().any(|verb| is(words, 0, verb))
+        || words.iter().enumerate().any(|(at, word)| tells(word) || branches(at));
+    if !is_told {
         return Batch::default();
     }
     let starts = starts(words);
     let ends = starts.iter().skip(1).copied().chain([words.len()]);
     let parts: Vec<&[Word<'_>]> =
         starts.iter().zip(ends).filter_map(|(&from, to)| words.get(from..to)).collect();
-    let statements: Vec<Statement> = parts.iter().map(|words| statement(text, words)).collect();
-    let makes = |it: &Statement| !matches!(it, Statement::Query(_) | Statement::Other);
-    let queries = |it: &Statement| matches!(it, Statement::Query(_));
-    // What only sets a variable is not the query whose rows come.
-    let sets = parts.iter().any(|words| assigns(words)) && statements.iter().any(queries);
+    let mut variables = variables::Variables::default();
+    let mut statements = Vec::new();
+    let mut otherwise = false;
+    for part in &parts {
+        let (part, leads_to_else) = trimmed(part);
+        let statement = match variables.put_into(text, part) {
+            Some(text) => statement(&text, &words::read(&text)),
+            None => statement(text, part),
+        };
+        variables.learn(text, part);
+        statements.push(match statement {
+            Statement::Query(query) if std::mem::take(&mut otherwise) => Statement::Else(query),
+            other => other,
+        });
+        otherwise |= leads_to_else;
+    }
+    let queries = |it: &Statement| matches!(it, Statement::Query(_) | Statement::Else(_));
+    let makes = |it: &Statement| !queries(it) && *it != Statement::Other;
+    // What only sets a variable is not the query whose rows come, nor is a condition.
+    let leads = parts.iter().any(|words| assigns(words) || is(words, 0, "if"));
+    let sets = (leads || variables.are_known()) && statements.iter().any(queries);
     if !sets && !statements.iter().any(makes) {
         return Batch::default();
     }
@@ -79,7 +108,7 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
     let mut depth = 0_usize;
     // Whether the query of the statement at hand is still to come; of SQL Server's tables only
     // behind `AS`, as nothing ends a statement before the next.
-    let mut awaits = any(0, &["with", "insert", "create"]);
+    let mut awaits = any(0, &["with", "insert", "create", "cache"]);
     let mut behind_as = is(0, "create") && creates_hash(words, 0);
     for at in 0..words.len() {
         if is(at, "(") {
@@ -153,8 +182,8 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
                     || (is(at, "declare") && variable(at + 1))
                     || (is(at, "set") && (variable(at + 1) || any(at + 1, &SETTINGS)))
                     || (is(at, "if")
-                        && any(at + 1, &["object_id", "exists", "not"])
-                        && !is(at.wrapping_sub(1), "table"))
+                        && (any(at + 1, &["object_id", "exists", "not"]) || variable(at + 1))
+                        && !any(at.wrapping_sub(1), &["table", "view"]))
                     || (any(at, &["exec", "execute", "go"]) && at > 0 && !is(at - 1, "as"));
                 if other {
                     awaits = false;
@@ -200,6 +229,25 @@ fn assigns(words: &[Word<'_>]) -> bool {
     }
 }
 
+/// A statement without what leads to the next one, `END ELSE BEGIN`, and whether that has an `ELSE`.
+fn trimmed<'a, 'w>(mut words: &'a [Word<'w>]) -> (&'a [Word<'w>], bool) {
+    let count = |text: &str| words.iter().filter(|it| it.is(text)).count();
+    // The end of a `CASE` stays.
+    let mut ends = count("end").saturating_sub(count("case"));
+    let mut has_else = false;
+    while let Some((last, before)) = words.split_last() {
+        if last.is("end") && ends > 0 {
+            ends -= 1;
+        } else if last.is("else") {
+            has_else = true;
+        } else if !(last.is("begin") || last.is(";")) {
+            break;
+        }
+        words = before;
+    }
+    (words, has_else)
+}
+
 /// Whether one of two ways is taken within a batch: `IF … BEGIN … END ELSE BEGIN … END`.
 fn has_branches(words: &[Word<'_>]) -> bool {
     const FIRST: [&str; 4] = ["begin", "select", "insert", "if"];
@@ -222,9 +270,11 @@ fn statement(text: &str, words: &[Word<'_>]) -> Statement {
         query(text, words)
     } else if is(0, "insert") && target(words, 0).is_some() {
         insert(text, words, 0)
-    } else if any(0, &["create", "declare"]) {
+    } else if any(0, &["create", "declare", "cache"]) {
         create(text, words)
-    } else if is(0, "drop") && is(1, "table") {
+    } else if is(0, "update") {
+        written::update(text, words).map(|(name, query)| Statement::Update { name, query })
+    } else if is(0, "drop") && any(1, &["table", "view"]) {
         let from = if is(2, "if") { 4 } else { 2 };
         name(words, from).map(|(name, _)| Statement::Drop(name))
     } else {
@@ -294,59 +344,8 @@ fn insert(text: &str, words: &[Word<'_>], at: usize) -> Option<Statement> {
     Some(Statement::Into { name, columns, query, adds: true })
 }
 
-/// `CREATE TEMP TABLE t AS SELECT …`, `CREATE TABLE #t (a INT)`, `DECLARE @t TABLE (a INT)`.
-fn create(text: &str, words: &[Word<'_>]) -> Option<Statement> {
-    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
-    let (name, mut at, told) = if is(2, "table") || (is(2, "as") && is(3, "table")) {
-        let at = if is(2, "as") { 4 } else { 3 };
-        match words.get(1).filter(|it| it.text.starts_with('@')) {
-            Some(variable) => (TableName::from_parts(vec![variable.text.to_owned()])?, at, true),
-            None => created(words)?,
-        }
-    } else {
-        created(words)?
-    };
-    if !told && !is_temporary(&name) {
-        return None;
-    }
-    let mut columns = Vec::new();
-    if is(at, "(") && !is(at + 1, "select") && !is(at + 1, "with") {
-        let end = close(words, at)?;
-        columns = definitions(words.get(at + 1..end)?);
-        at = end + 1;
-    }
-    // Options may stand before the query, `ON COMMIT PRESERVE ROWS` among them; MySQL needs no `AS`.
-    let query = words.iter().enumerate().skip(at).find(|(index, word)| {
-        (word.is("select") || word.is("sel") || word.is("with"))
-            && (*index == at
-                || index.checked_sub(1).is_some_and(|before| is(before, "as") || is(before, "(")))
-    });
-    let Some((index, query)) = query else {
-        return Some(Statement::Declare { name, columns });
-    };
-    let end = match is(index - 1, "(") {
-        true => words.get(close(words, index - 1)?)?.start,
-        false => words.last()?.end,
-    };
-    let query = part(text, query.start, end).to_owned();
-    Some(Statement::Into { name, columns, query, adds: false })
-}
-
-/// The name after `CREATE … TABLE`, the index after it and whether the words say that it is
-/// temporary.
-fn created(words: &[Word<'_>]) -> Option<(TableName, usize, bool)> {
-    let table = words.iter().take(7).position(|word| word.is("table"))?;
-    let told = words
-        .get(..table)?
-        .iter()
-        .any(|word| ["temp", "temporary", "volatile"].iter().any(|each| word.is(each)));
-    let exists = words.get(table + 1).is_some_and(|word| word.is("if"));
-    let (name, at) = name(words, if exists { table + 4 } else { table + 1 })?;
-    Some((name, at, told))
-}
-
 /// A name at an index, and the index after it.
-fn name(words: &[Word<'_>], mut at: usize) -> Option<(TableName, usize)> {
+pub(super) fn name(words: &[Word<'_>], mut at: usize) -> Option<(TableName, usize)> {
     let mut parts = vec![words.get(at).filter(|word| word.is_name())?.text.to_owned()];
     at += 1;
     while words.get(at).is_some_and(|word| word.is(".")) {
@@ -365,27 +364,4 @@ fn name(words: &[Word<'_>], mut at: usize) -> Option<(TableName, usize)> {
 /// Names between commas.
 fn names(words: &[Word<'_>]) -> Vec<String> {
     words.iter().filter(|word| word.is_name()).map(|word| word.text.to_owned()).collect()
-}
-
-/// Names of the columns in `a INT NOT NULL, b DECIMAL(10, 2), PRIMARY KEY (a)`.
-fn definitions(words: &[Word<'_>]) -> Vec<String> {
-    const OTHERS: [&str; 7] =
-        ["primary", "foreign", "unique", "constraint", "check", "index", "key"];
-    let mut columns = Vec::new();
-    let (mut depth, mut first) = (0_usize, true);
-    for word in words {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && word.is(",") {
-            first = true;
-        } else if std::mem::take(&mut first) {
-            let other = word.kind == WordKind::Bare && OTHERS.iter().any(|each| word.is(each));
-            if word.is_name() && !other {
-                columns.push(word.text.to_owned());
-            }
-        }
-    }
-    columns
 }

@@ -3,7 +3,9 @@
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::expression::Parts;
-use super::functions::{is_method, is_unit, selects, takes_unit};
+use super::from::lower_parts;
+use super::functions::{is_method, selects};
+use super::keywords::is_keyword;
 use super::rows::function_argument;
 use crate::script::expression::SELECTORS_ARE_ORIGINS;
 
@@ -41,8 +43,13 @@ pub(super) fn call<'a>(
         parts.columns.extend(of_method(function, list));
     }
     let count = list.len();
-    let unit = if takes_unit(&name) { unit(list) } else { None };
-    for (index, argument) in list.iter().enumerate().filter(|(index, _)| Some(*index) != unit) {
+    for (index, argument) in list.iter().enumerate() {
+        if is_keyword(&name, list, index) {
+            continue;
+        }
+        if value && !name.starts_with("count") {
+            parts.wildcards.extend(wildcard(argument));
+        }
         let Some(argument) = function_argument(argument) else { continue };
         // `XMLELEMENT("name", value)`: the element's name.
         if index == 0 && name == "xmlelement" && matches!(argument, Expr::Identifier(_)) {
@@ -50,6 +57,18 @@ pub(super) fn call<'a>(
         }
         let selects = selects(&name, index, count);
         todo.push((argument, value && (!selects || SELECTORS_ARE_ORIGINS)));
+    }
+}
+
+/// The relation whose columns are all given to a function: `HASH(t.*)`.
+fn wildcard(argument: &FunctionArg) -> Option<Vec<String>> {
+    let (FunctionArg::Unnamed(argument)
+    | FunctionArg::Named { arg: argument, .. }
+    | FunctionArg::ExprNamed { arg: argument, .. }) = argument;
+    match argument {
+        FunctionArgExpr::QualifiedWildcard(name) => Some(lower_parts(name)),
+        FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => Some(Vec::new()),
+        FunctionArgExpr::Expr(_) => None,
     }
 }
 
@@ -112,20 +131,4 @@ fn old_cast(function: &Function, arguments: &[FunctionArg]) -> Option<Vec<String
         return None;
     }
     parts.iter().map(|part| part.as_ident().map(|name| name.value.clone())).collect()
-}
-
-/// Index of the argument that is a unit of time: the first in `DATEDIFF(day, a, b)`, the last in
-/// `DATE_DIFF(a, b, DAY)`. Columns may have the names of units: the longer one is.
-fn unit(arguments: &[FunctionArg]) -> Option<usize> {
-    let length = |index: usize| match function_argument(arguments.get(index)?)? {
-        Expr::Identifier(name) if name.quote_style.is_none() && is_unit(&name.value) => {
-            Some(name.value.len())
-        }
-        _ => None,
-    };
-    let last = arguments.len().checked_sub(1)?;
-    match (length(0), length(last)) {
-        (first, Some(other)) if first.is_none_or(|first| other > first) => Some(last),
-        (first, _) => first.map(|_| 0),
-    }
 }

@@ -1,6 +1,6 @@
 //! ClickHouse: `FINAL` after a table, and `ARRAY JOIN` of several columns.
 
-use super::words::Word;
+use super::words::{Word, WordKind};
 
 /// What stands for the words from an index on: the index of the last and the common spelling.
 /// `is_alias`: the statement has a table of the name `final`.
@@ -15,11 +15,34 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize, is_alias: bool) -> Option<
         let is_table = table.is_name() && !any(at - 1, &["from", "select", "as", "join", "by"]);
         return (ends && is_table && in_from(words, at)).then(|| (at, String::new()));
     }
+    // `SAMPLE 1/10 OFFSET 1/2` before other clauses; Teradata ends a statement with one.
+    if is(at, "sample")
+        && let Some(end) = sample(words, at)
+    {
+        return Some((end, String::new()));
+    }
     // `ARRAY JOIN a AS x, b AS y`: one join for each.
     if is(at, ",") && in_array_join(words, at) {
         return Some((at, "array join".to_owned()));
     }
     None
+}
+
+/// Last word of a `SAMPLE` that does not end a statement.
+fn sample(words: &[Word<'_>], at: usize) -> Option<usize> {
+    const AFTER: [&str; 14] = [
+        "array", "join", "inner", "left", "right", "full", "cross", "global", "any", "prewhere",
+        "where", "group", "order", "limit",
+    ];
+    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
+    let share = |at: usize| {
+        words.get(at).filter(|word| word.kind == WordKind::Number)?;
+        let parts = is(at + 1, "/") || is(at + 1, ".");
+        Some(if parts { at + 2 } else { at })
+    };
+    let end = share(at + 1)?;
+    let end = if is(end + 1, "offset") { share(end + 2)? } else { end };
+    AFTER.iter().any(|after| is(end + 1, after)).then_some(end)
 }
 
 /// Whether columns are qualified by the name `final`, which then is an alias.

@@ -77,15 +77,25 @@ pub(super) fn parse(
     words: Option<&[Word<'_>]>,
     hint: Option<&'static str>,
 ) -> Option<Query> {
-    if let Some(query) = hint.and_then(|hint| parse_with(dialect(hint), text)) {
+    // Trino's are read as JSON by the common dialect.
+    let has_lambda =
+        || words.map_or_else(|| marks::has_lambda(&words::read(text)), marks::has_lambda);
+    let lambdas = matches!(hint, Some("presto" | "athena")) && has_lambda();
+    let first = hint.filter(|_| !lambdas);
+    if let Some(query) = first.and_then(|hint| parse_with(dialect(hint), text)) {
         return Some(query);
     }
     let words = words.map_or_else(|| words::read(text).into(), Cow::Borrowed);
     let most = if text.len() > LONG { 4 } else { usize::MAX };
-    let candidates = candidates(text, &words, hint).into_iter();
+    let mut candidates = candidates(text, &words, hint);
+    if lambdas {
+        // It quotes names as Trino does.
+        candidates.insert(0, "duckdb");
+    }
     candidates
+        .into_iter()
         .take(most)
-        .skip(usize::from(hint.is_some()))
+        .skip(usize::from(first.is_some()))
         .find_map(|name| parse_with(dialect(name), text))
 }
 

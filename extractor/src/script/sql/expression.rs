@@ -15,6 +15,9 @@ pub(super) struct Parts<'a> {
     pub(super) columns: Vec<Vec<String>>,
     /// Names that are functions unless the query has columns of these names.
     pub(super) pseudo: Vec<String>,
+    /// Relations whose columns it takes all, by their qualified lower-case names; all relations for
+    /// an empty one: `HASH(t.*)`.
+    pub(super) wildcards: Vec<Vec<String>>,
     /// Subqueries whose value it takes.
     pub(super) values: Vec<&'a Query>,
     /// Subqueries in conditions.
@@ -55,7 +58,12 @@ pub(super) fn mentioned(expression: &Expr) -> (Vec<Vec<String>>, Vec<&Query>) {
 /// Columns that an equality of a join's condition compares: `a.x = b.x`.
 pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
     match expression {
-        Expr::Identifier(name) if name.quote_style.is_none() && is_pseudo(&name.value) => None,
+        Expr::Identifier(name)
+            if name.quote_style.is_none()
+                && (is_pseudo(&name.value) || own_function(&name.value).is_some()) =>
+        {
+            None
+        }
         Expr::Identifier(name) => Some(vec![name.value.clone()]),
         Expr::CompoundIdentifier(names) => {
             Some(names.iter().map(|name| name.value.clone()).collect())
@@ -67,7 +75,7 @@ pub(super) fn column_name(expression: &Expr) -> Option<Vec<String>> {
 
 /// Functions that are written without parentheses.
 pub(super) fn is_pseudo(name: &str) -> bool {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 33] = [
         "sysdate",
         "systimestamp",
         "rownum",
@@ -86,9 +94,38 @@ pub(super) fn is_pseudo(name: &str) -> bool {
         "default",
         "nextval",
         "currval",
+        "system_user",
+        "current_schema",
+        "current_catalog",
+        "current_database",
+        "current_role",
+        "current_utcdate",
+        "current_utctime",
+        "current_utctimestamp",
+        "utc_date",
+        "utc_time",
+        "utc_timestamp",
+        "localtime",
+        "current_server",
+        "current_sqlid",
+        "current_path",
     ];
     // `@v` is a variable of the database.
     name.starts_with('@') || NAMES.iter().any(|pseudo| name.eq_ignore_ascii_case(pseudo))
+}
+
+/// Functions that only one database writes without parentheses, and its dialect: columns to others.
+pub(super) fn own_function(name: &str) -> Option<&'static str> {
+    const NAMES: [(&str, &str); 7] = [
+        ("date", "teradata"),
+        ("time", "teradata"),
+        ("today", "informix"),
+        ("current", "informix"),
+        ("dbservername", "informix"),
+        ("sitename", "informix"),
+        ("uid", "oracle"),
+    ];
+    NAMES.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)).map(|&(_, dialect)| dialect)
 }
 
 fn visit<'a>(

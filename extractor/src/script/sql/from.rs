@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    Expr, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
     PivotValueSource, Query, TableAlias, TableFactor, TableWithJoins,
 };
 
@@ -30,44 +30,57 @@ impl Resolver<'_> {
     ) {
         self.factor(&from.relation, ctes, outer, relations, shared, conditions);
         for join in &from.joins {
-            let before = relations.len();
-            match (&join.relation, &join.join_operator) {
-                (
-                    TableFactor::Derived { subquery, alias, .. },
-                    JoinOperator::CrossApply | JoinOperator::OuterApply,
-                ) => self.derived(subquery, alias.as_ref(), true, ctes, outer, relations),
-                (
-                    TableFactor::Table { name, alias, .. },
-                    JoinOperator::ArrayJoin
-                    | JoinOperator::LeftArrayJoin
-                    | JoinOperator::InnerArrayJoin,
-                ) => {
-                    let site = Site { ctes, outer, relations: relations.as_slice() };
-                    let made = self.elements(&object_parts(name), alias.as_ref(), &site);
-                    relations.push(relation(made, Vec::new(), alias.as_ref()));
-                }
-                (relation, _) => self.factor(relation, ctes, outer, relations, shared, conditions),
+            self.join(join, ctes, outer, relations, shared, conditions);
+        }
+    }
+
+    /// A further relation, and the columns that it shares with those before it.
+    pub(super) fn join<'b>(
+        &mut self,
+        join: &'b Join,
+        ctes: &Ctes,
+        outer: Option<&Scope<'_>>,
+        relations: &mut Vec<Relation>,
+        shared: &mut HashMap<String, Vec<usize>>,
+        conditions: &mut Vec<&'b Expr>,
+    ) {
+        let before = relations.len();
+        match (&join.relation, &join.join_operator) {
+            (
+                TableFactor::Derived { subquery, alias, .. },
+                JoinOperator::CrossApply | JoinOperator::OuterApply,
+            ) => self.derived(subquery, alias.as_ref(), true, ctes, outer, relations),
+            (
+                TableFactor::Table { name, alias, .. },
+                JoinOperator::ArrayJoin
+                | JoinOperator::LeftArrayJoin
+                | JoinOperator::InnerArrayJoin,
+            ) => {
+                let site = Site { ctes, outer, relations: relations.as_slice() };
+                let made = self.elements(&object_parts(name), alias.as_ref(), &site);
+                relations.push(relation(made, Vec::new(), alias.as_ref()));
             }
-            let Some((constraint, kept)) = join_constraint(&join.join_operator) else { continue };
-            match constraint {
-                JoinConstraint::On(condition) => conditions.push(condition),
-                JoinConstraint::Using(columns) | JoinConstraint::UsingAlias(columns, _) => {
-                    for column in columns {
-                        let Some(name) = lower_parts(column).pop() else { continue };
-                        let left = shared
-                            .get(&name)
-                            .cloned()
-                            .unwrap_or_else(|| owners(relations, before, &name));
-                        let owners = match kept {
-                            Kept::Left => left,
-                            Kept::Right => vec![before],
-                            Kept::Both => left.into_iter().chain([before]).collect(),
-                        };
-                        shared.insert(name, owners);
-                    }
+            (relation, _) => self.factor(relation, ctes, outer, relations, shared, conditions),
+        }
+        let Some((constraint, kept)) = join_constraint(&join.join_operator) else { return };
+        match constraint {
+            JoinConstraint::On(condition) => conditions.push(condition),
+            JoinConstraint::Using(columns) | JoinConstraint::UsingAlias(columns, _) => {
+                for column in columns {
+                    let Some(name) = lower_parts(column).pop() else { continue };
+                    let left = shared
+                        .get(&name)
+                        .cloned()
+                        .unwrap_or_else(|| owners(relations, before, &name));
+                    let owners = match kept {
+                        Kept::Left => left,
+                        Kept::Right => vec![before],
+                        Kept::Both => left.into_iter().chain([before]).collect(),
+                    };
+                    shared.insert(name, owners);
                 }
-                JoinConstraint::Natural | JoinConstraint::None => {}
             }
+            JoinConstraint::Natural | JoinConstraint::None => {}
         }
     }
 
@@ -167,9 +180,22 @@ impl Resolver<'_> {
                     .push(SelectColumn { name: name.value.clone(), ..SelectColumn::default() });
                 reshape(relations, before, &gone, &made, alias.as_ref());
             }
-            TableFactor::MatchRecognize { table, alias, .. } => {
+            TableFactor::MatchRecognize { table, measures, symbols, alias, .. } => {
                 let before = relations.len();
                 self.factor(table, ctes, outer, relations, shared, conditions);
+                let site =
+                    Site { ctes, outer, relations: relations.get(before..).unwrap_or_default() };
+                let made = self.measured(measures, symbols, &site);
+                if let Some(inner) = relations.get_mut(before) {
+                    let result = Rc::make_mut(&mut inner.result);
+                    for column in made {
+                        result.columns.retain(|it| !it.name.eq_ignore_ascii_case(&column.name));
+                        for star in &mut result.stars {
+                            star.except.insert(column.name.to_lowercase());
+                        }
+                        result.columns.push(column);
+                    }
+                }
                 if let (Some(alias), Some(inner)) = (alias, relations.get_mut(before)) {
                     inner.names.push(alias.name.value.to_lowercase());
                 }

@@ -91,7 +91,7 @@ pub(super) fn own_columns(name: &str) -> &'static [&'static str] {
 
 /// Whether a function takes a lambda.
 pub(super) fn is_higher_order(name: &str) -> bool {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 32] = [
         "transform",
         "filter",
         "aggregate",
@@ -116,13 +116,21 @@ pub(super) fn is_higher_order(name: &str) -> bool {
         "arrayall",
         "arraysum",
         "arraysort",
+        "reduce_agg",
+        "array_first",
+        "array_last",
+        "list_sort",
+        "arrayfirst",
+        "arraylast",
+        "arraycount",
+        "map_from_entries",
     ];
     NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
 }
 
 /// Whether a function takes a unit of time besides dates: `DATEDIFF(day, a, b)`.
 pub(super) fn takes_unit(name: &str) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 29] = [
         "datediff",
         "dateadd",
         "datepart",
@@ -137,13 +145,28 @@ pub(super) fn takes_unit(name: &str) -> bool {
         "date_add",
         "date_sub",
         "datetime_trunc",
+        "datediff_big",
+        "date_bucket",
+        "last_day",
+        "datetime_add",
+        "datetime_sub",
+        "datetime_diff",
+        "time_add",
+        "time_sub",
+        "time_diff",
+        "time_trunc",
+        "timestamp_add",
+        "timestamp_sub",
+        "timestamp_diff",
+        "timeadd",
+        "timediff",
     ];
     NAMES.iter().any(|each| name.eq_ignore_ascii_case(each))
 }
 
 /// Whether a name is a unit of time.
 pub(super) fn is_unit(name: &str) -> bool {
-    const UNITS: [&str; 39] = [
+    const UNITS: [&str; 57] = [
         "year",
         "yy",
         "yyyy",
@@ -183,6 +206,24 @@ pub(super) fn is_unit(name: &str) -> bool {
         "nanosecond",
         "epoch",
         "n",
+        "epoch_second",
+        "epoch_seconds",
+        "epoch_millisecond",
+        "epoch_milliseconds",
+        "epoch_microsecond",
+        "epoch_nanosecond",
+        "isoyear",
+        "isodow",
+        "dayofweekiso",
+        "dayofweek_iso",
+        "weekofyear",
+        "yearofweek",
+        "yearofweekiso",
+        "century",
+        "decade",
+        "millennium",
+        "timezone_hour",
+        "timezone_minute",
     ];
     UNITS.iter().any(|unit| name.eq_ignore_ascii_case(unit))
 }
@@ -194,6 +235,14 @@ pub(super) fn selects(name: &str, index: usize, count: usize) -> bool {
         ("iif" | "iff" | "if" | "nvl2" | "choose" | "elt", 0) => true,
         // The second says which value is none, or which row it is taken from.
         ("nullif" | "max_by" | "min_by" | "arg_max" | "arg_min" | "lag" | "lead", 1) => true,
+        ("argmax" | "argmin" | "argmaxif" | "argminif", 1) => true,
+        // Teradata's: what they are sorted by, and how many rows they see.
+        ("csum" | "mavg" | "msum" | "mdiff" | "mlinreg", 1..) => true,
+        ("rank" | "dense_rank" | "percent_rank" | "cume_dist", _) => true,
+        // multiIf(condition, value, condition, value, …, otherwise)
+        ("multiif", index) => index % 2 == 0 && index + 1 < count,
+        // Of DB2: where a row stands in a table.
+        ("rrn" | "rid", _) => count == 1,
         // DECODE(x, search, result, …, default)
         ("decode", 0) => count > 2,
         ("decode", index) => index % 2 == 1 && index + 1 < count,

@@ -20,6 +20,16 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)>
     {
         return nothing(at + 1);
     }
+    // `INTERVAL (3) DAY TO DAY`
+    if is(at, "interval") && is(at + 1, "(") && is(at + 3, ")") && unit(at + 4) {
+        let end = if is(at + 5, "to") && unit(at + 6) { at + 6 } else { at + 4 };
+        let value = words.get(at + 2).filter(|it| it.kind == WordKind::Number)?;
+        return Some((end, value.text.to_owned()));
+    }
+    // `1 UNITS DAY`
+    if is(at, "units") && unit(at + 1) && before.is_some_and(|it| is_operand(it) || it.is(")")) {
+        return nothing(at + 1);
+    }
     if is(at, "outer") && before.is_some_and(|it| it.is(",")) && kind(at + 1, WordKind::Bare) {
         return nothing(at);
     }
@@ -38,7 +48,11 @@ pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)>
     if is(at, ",") && unit(at + 1) && is(at + 2, "to") && unit(at + 3) {
         return nothing(at + 3);
     }
-    if before.is_some_and(|it| it.is("datetime")) && unit(at) && is(at + 1, "to") && unit(at + 2) {
+    if before.is_some_and(|it| it.is("datetime") || it.is("current"))
+        && unit(at)
+        && is(at + 1, "to")
+        && unit(at + 2)
+    {
         return nothing(at + 2);
     }
     let is_database = is(at, ":")

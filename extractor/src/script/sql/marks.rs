@@ -64,7 +64,7 @@ pub(super) fn type_first(words: &[Word<'_>], at: usize) -> Option<usize> {
 }
 
 /// `transform(list, element -> …)`.
-fn has_lambda(words: &[Word<'_>]) -> bool {
+pub(super) fn has_lambda(words: &[Word<'_>]) -> bool {
     let arrow = words.windows(2).any(|pair| match pair {
         [minus, greater] => minus.is("-") && greater.is(">") && minus.end == greater.start,
         _ => false,

@@ -2,9 +2,15 @@
 //! them. Parsed with the connection's dialect first, then with others; when none fits, a tolerant
 //! reading finds tables and plain columns and says so ([`Select::fallback`]).
 
+mod aliases;
+mod arguments;
 mod batch;
 mod calls;
+mod clauses;
 mod clickhouse;
+mod creates;
+mod crosstab;
+mod ctes;
 mod dates;
 mod dialect;
 mod expression;
@@ -12,11 +18,17 @@ mod fallback;
 mod flashback;
 mod from;
 mod functions;
+mod hana;
+mod hints;
 mod informix;
+mod joins;
+mod keywords;
+mod made;
 mod marks;
 mod names;
 mod open_sql;
 mod passed;
+mod pipes;
 mod pivot;
 mod prepare;
 mod procedure;
@@ -25,10 +37,14 @@ mod resolve;
 mod rest;
 mod rows;
 mod scope;
+mod soql;
 mod spellings;
 mod temporary;
 mod teradata;
+mod variables;
+mod wildcards;
 mod words;
+mod written;
 
 use std::collections::BTreeSet;
 
@@ -54,6 +70,8 @@ pub(crate) enum Sql {
     Made(Select),
     /// A procedure or another statement that names no table it reads.
     Procedure(String),
+    /// A statement that gives no rows, and why nothing of it can be seen if someone wants some.
+    Nothing(String),
 }
 
 /// A `SELECT` with its tables and result columns.

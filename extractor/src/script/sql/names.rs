@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::SelectColumn;
-use super::expression::{item_expression, mentioned};
+use super::expression::{item_expression, mentioned, own_function};
 use super::resolve::Resolver;
 use super::scope::{Relation, Scope};
 use sqlparser::ast::{Expr, Select as SelectAst};
@@ -29,7 +29,7 @@ impl Resolver<'_> {
             for end in (1..lower.len()).rev() {
                 let head = lower.get(..end).unwrap_or_default();
                 if let Some(relation) = scope.relations.iter().find(|each| each.is_named(head)) {
-                    return take(relation, &parts.get(end..).unwrap_or_default().join("."));
+                    return take_path(relation, parts.get(end..).unwrap_or_default());
                 }
             }
             // `element.field`: a column that a function or a subquery made, and a part of it.
@@ -40,7 +40,8 @@ impl Resolver<'_> {
             if let Some((relation, first)) = made {
                 return take(relation, first);
             }
-            current = scope.outer;
+            // The objects of a SOQL query see none around it.
+            current = scope.outer.filter(|_| self.dialect != Some(super::SOQL));
         }
         // `Owner.Name` of the one table there is: a path of its own.
         match scope.relations {
@@ -56,8 +57,8 @@ impl Resolver<'_> {
     /// column.
     pub(super) fn resolve_pseudo(&mut self, name: &str, scope: &Scope<'_>) -> Option<Found> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let elsewhere =
-            (is("level") && !self.hierarchical) || (is("uid") && self.dialect != Some("oracle"));
+        let elsewhere = (is("level") && !self.hierarchical)
+            || own_function(name).is_some_and(|dialect| self.dialect != Some(dialect));
         if elsewhere {
             return Some(self.resolve_unqualified(name, scope));
         }
@@ -70,6 +71,14 @@ impl Resolver<'_> {
             current = scope.outer;
         }
         None
+    }
+
+    /// Whether a name is that of a relation, and its whole row the value: `row_to_json(t)`.
+    fn is_row(&self, relation: &Relation, name: &str) -> bool {
+        const DIALECTS: [&str; 4] = ["postgres", "redshift", "bigquery", "duckdb"];
+        relation.is_alias
+            && relation.names.last().is_some_and(|last| last == name)
+            && self.dialect.is_some_and(|dialect| DIALECTS.contains(&dialect))
     }
 
     fn resolve_unqualified(&mut self, column: &str, scope: &Scope<'_>) -> Found {
@@ -105,6 +114,9 @@ impl Resolver<'_> {
         if let Some(earlier) = earlier.filter(|it| !itself(it)) {
             return (earlier.origins.clone(), earlier.expression.clone());
         }
+        if let Some(row) = scope.relations.iter().find(|it| self.is_row(it, &lower)) {
+            return (row.result.every().collect(), None);
+        }
         let lacks = |table: usize| {
             self.tables.get(table).is_some_and(|name| self.catalogue.lacks(name, column))
         };
@@ -137,6 +149,16 @@ fn take(relation: &Relation, column: &str) -> Found {
     }
     let open = relation.result.open(column).map(|table| (table, column.to_owned()));
     (open.chain(relation.result.any.iter().cloned()).collect(), None)
+}
+
+/// What a path such as `struct.field` leads to: a column that a query made is taken as a whole.
+fn take_path(relation: &Relation, path: &[String]) -> Found {
+    let dotted = path.join(".");
+    let made = path.first().filter(|first| relation.result.column(first).is_some());
+    match made {
+        Some(first) if relation.result.column(&dotted).is_none() => take(relation, first),
+        _ => take(relation, &dotted),
+    }
 }
 
 /// Remembers which columns the query takes from each relation by a qualified name.

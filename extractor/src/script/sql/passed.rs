@@ -10,8 +10,10 @@ use super::open_sql::{self, Reading};
 use super::prepare::{self, Prepared};
 use super::words::{self, Word};
 use super::{
-    Catalogue, Select, Sql, dates, dialect, fallback, procedure, resolve, rest, spellings,
+    Catalogue, SOQL, Select, Sql, aliases, crosstab, dates, dialect, fallback, procedure, resolve,
+    rest, soql, spellings, written,
 };
+use crate::script::lex::part;
 
 /// A statement that is passed to a connection, without a leading `SQL`.
 #[derive(Debug)]
@@ -48,8 +50,25 @@ pub(super) struct Parsed {
     stand_ins: Option<StandIns>,
 }
 
+/// Statements that read nothing for whoever passes them.
+#[rustfmt::skip]
+const NO_QUERIES: [&str; 40] = [
+    "alter", "analyze", "begin", "cache", "clear", "collect", "comment", "commit", "create",
+    "deallocate", "declare", "delete", "drop", "grant", "insert", "install", "invalidate",
+    "load", "lock", "merge", "msck", "optimize", "pragma", "put", "refresh", "rename", "repair",
+    "replace", "reset", "revoke", "rollback", "set", "truncate", "uncache", "unload", "unset",
+    "update", "upsert", "use", "vacuum",
+];
+
+const NO_ROWS: &str = "!EXECUTE_NON_SELECT_QUERY";
+
 impl Passed {
     pub(crate) fn new(text: &str) -> Self {
+        let text = text.trim_end();
+        // How Qlik is told that there are no rows; the database never sees it.
+        let start = text.len().saturating_sub(NO_ROWS.len());
+        let told = text.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(NO_ROWS));
+        let text = part(text, 0, if told { start } else { text.len() });
         Self { text: dates::dates_quoted(text).into_owned(), read: None }
     }
 
@@ -108,12 +127,16 @@ pub(super) fn outline(text: &str, dialect: Option<&'static str>) -> Outline {
 }
 
 fn outline_of(text: &str, words: &[Word<'_>], dialect: Option<&'static str>) -> Outline {
+    let dialect = dialect.or_else(|| soql::speaks(words).then_some(SOQL));
     if let Some(rest) = rest::read(words) {
         return Outline::Known(rest);
     }
     let first = words.iter().find(|word| !word.is("(")).map_or("", |word| word.text);
     if let Some(object) = open_sql::object(text, words) {
         return Outline::Known(Sql::Select(Select::whole(object)));
+    }
+    if let Some(query) = crosstab::query(text, words).or_else(|| written::rows(text, words)) {
+        return outline(&query, dialect);
     }
     if !["select", "with", "sel", "from", "values"]
         .iter()
@@ -128,7 +151,19 @@ fn outline_of(text: &str, words: &[Word<'_>], dialect: Option<&'static str>) -> 
             Some(procedure::Call::Procedure(name)) => {
                 format!("stored procedure `{name}`: what it reads is not in the script")
             }
-            None => format!("`{first}` names no table to read"),
+            None => {
+                let reason = format!("`{first}` names no table to read");
+                // The database's own catalogue.
+                let own = ["sqltables", "sqlcolumns", "sqltypes"];
+                if own.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
+                    return Outline::Known(Sql::Made(Select::default()));
+                }
+                let gives_none = NO_QUERIES.iter().any(|verb| first.eq_ignore_ascii_case(verb));
+                return Outline::Known(match gives_none {
+                    true => Sql::Nothing(reason),
+                    false => Sql::Procedure(reason),
+                });
+            }
         }));
     }
     match open_sql::read(text, words, dialect) {
@@ -139,6 +174,23 @@ fn outline_of(text: &str, words: &[Word<'_>], dialect: Option<&'static str>) -> 
 }
 
 fn spelled(
+    text: &str,
+    words: &[Word<'_>],
+    dialect: Option<&'static str>,
+    pair: Option<(String, String)>,
+) -> Outline {
+    if let Some(expanded) = aliases::expanded(text, words) {
+        return spelled(&expanded, &words::read(&expanded), dialect, pair);
+    }
+    if dialect == Some("clickhouse")
+        && let Some(calls) = aliases::conditions(text, words)
+    {
+        return with_common(&calls, &words::read(&calls), dialect, pair);
+    }
+    with_common(text, words, dialect, pair)
+}
+
+fn with_common(
     text: &str,
     words: &[Word<'_>],
     dialect: Option<&'static str>,
@@ -170,6 +222,7 @@ fn query(
     } else {
         let same = (prepared.text == text).then_some(words);
         dialect::parse(&prepared.text, same, dialect)
+            .or_else(|| dialect::parse(&prepared.settled()?, None, dialect))
     };
     let mended = || fallback::mend(&prepared.text, dialect);
     let mended = || mended().map(|(query, stand_ins)| (query, Some(stand_ins)));

@@ -1,12 +1,14 @@
-//! Columns that `PIVOT` and `UNPIVOT` make.
+//! Columns that `PIVOT`, `UNPIVOT` and `MATCH_RECOGNIZE` make.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use sqlparser::ast::{Expr, ExprWithAlias, TableAlias, Value};
+use sqlparser::ast::{Expr, ExprWithAlias, Measure, SymbolDefinition, TableAlias, Value};
 
 use super::SelectColumn;
+use super::expression::mentioned;
 use super::from::relation;
 use super::resolve::Resolver;
+use super::rows::Site;
 use super::scope::{Output, Relation, Scope};
 
 impl Resolver<'_> {
@@ -38,6 +40,45 @@ impl Resolver<'_> {
                     made.columns.push(column);
                 }
             }
+        }
+        made
+    }
+}
+
+/// Symbols of a pattern that are told apart at most.
+const MAX_SYMBOLS: usize = 100;
+
+impl Resolver<'_> {
+    /// Columns that a `MATCH_RECOGNIZE` makes: `A.price AS start` is the price of a row.
+    pub(super) fn measured(
+        &mut self,
+        measures: &[Measure],
+        symbols: &[SymbolDefinition],
+        site: &Site<'_>,
+    ) -> Vec<SelectColumn> {
+        let shared = HashMap::new();
+        let Site { ctes, outer, relations } = *site;
+        // Rows are named by the symbols of the pattern, and those that it does not define.
+        let mut rows: Vec<Relation> = relations.to_vec();
+        let mut names: BTreeSet<String> =
+            symbols.iter().map(|each| each.symbol.value.to_lowercase()).collect();
+        for measure in measures {
+            let qualified = mentioned(&measure.expr).0.into_iter();
+            names.extend(qualified.filter_map(|parts| match parts.as_slice() {
+                [symbol, _] => Some(symbol.to_lowercase()),
+                _ => None,
+            }));
+        }
+        if let Some(row) = relations.first() {
+            let named = |name| Relation { names: vec![name], is_alias: true, ..row.clone() };
+            rows.extend(names.into_iter().take(MAX_SYMBOLS).map(named));
+        }
+        let mut scope = Scope { ctes, relations: &rows, shared: &shared, outer };
+        let mut made = Vec::new();
+        for measure in measures {
+            let is_plain = mentioned(&measure.expr).0.iter().all(|parts| parts.len() == 1);
+            scope.relations = if is_plain { relations } else { &rows };
+            made.push(self.column(measure.alias.value.clone(), &measure.expr, &scope));
         }
         made
     }

@@ -1,8 +1,8 @@
 //! What has to be taken out of a statement's text before an SQL parser can read it, and put back
 //! into the names that it found.
 
-use super::Select;
 use super::words::{Word, WordKind, close, variable_end};
+use super::{Select, hints};
 use crate::script::lex::part;
 
 /// Text for the parser, and what its stand-ins stand for.
@@ -89,23 +89,23 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     let bytes = text.as_bytes();
     let mut prepared = Prepared { text: String::with_capacity(end), stand_ins: Vec::new() };
     let mut from = 0;
-    // Open braces: whether each is that of `{oj …}`.
+    // Open braces: whether each is that of an escape, `{oj …}`.
     let mut braces: Vec<bool> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if word.start >= end {
             break;
         }
-        if word.is("sel") && (index == 0 || words.get(index - 1).is_some_and(|it| it.is("("))) {
+        if word.is("sel") && starts_query(words, index) {
             // Teradata's short form.
             prepared.text.push_str(part(text, from, word.start));
             prepared.text.push_str("select");
             from = word.end;
         }
-        // ODBC's escape around outer joins.
+        // ODBC's escapes around outer joins and functions.
         if word.is("{") {
-            let outer_join = words.get(index + 1).filter(|next| next.is("oj"));
-            braces.push(outer_join.is_some());
-            if let Some(next) = outer_join {
+            let escape = words.get(index + 1).filter(|next| next.is("oj") || next.is("fn"));
+            braces.push(escape.is_some());
+            if let Some(next) = escape {
                 prepared.text.push_str(part(text, from, word.start));
                 from = next.end;
             }
@@ -158,6 +158,16 @@ pub(super) fn prepare(text: &str, words: &[Word<'_>]) -> Prepared {
     prepared
 }
 
+/// Whether a query starts at an index: after common table expressions, too, and in a union.
+fn starts_query(words: &[Word<'_>], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|before| words.get(before)) else { return true };
+    let behind_with = before.is(")")
+        && words.first().is_some_and(|first| first.is("with"))
+        && !words.get(at + 1).is_some_and(|next| [",", ".", "from"].iter().any(|it| next.is(it)));
+    let joins = ["(", "union", "all", "except", "minus", "intersect"];
+    behind_with || joins.iter().any(|each| before.is(each))
+}
+
 /// Comparisons of ABAP, and of Teradata.
 pub(super) fn comparison(word: &Word<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] =
@@ -168,7 +178,7 @@ pub(super) fn comparison(word: &Word<'_>) -> Option<&'static str> {
 /// Offset of what may follow a query and says nothing of its data: properties of Qlik's
 /// connectors, hints, isolation levels.
 fn tail(words: &[Word<'_>]) -> Option<usize> {
-    const TAILS: [(&str, &str); 12] = [
+    const TAILS: [(&str, &str); 13] = [
         ("with", "properties"),
         ("optimize", "for"),
         ("with", "ur"),
@@ -177,6 +187,7 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
         ("with", "rr"),
         ("with", "hint"),
         ("with", "parameters"),
+        ("with", "range_restriction"),
         ("option", "("),
         ("for", "read"),
         ("for", "fetch"),
@@ -202,33 +213,113 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
 
 /// Index of the last word of a table hint without `WITH` that starts at an index.
 fn old_hint(words: &[Word<'_>], at: usize) -> Option<usize> {
-    const HINTS: [&str; 13] = [
-        "nolock",
-        "readuncommitted",
-        "readcommitted",
-        "readpast",
-        "repeatableread",
-        "serializable",
-        "rowlock",
-        "paglock",
-        "tablock",
-        "tablockx",
-        "updlock",
-        "holdlock",
-        "xlock",
-    ];
     let is = |index: usize, text: &str| words.get(index).is_some_and(|word| word.is(text));
     if !is(at, "(") {
         return None;
     }
     let before = at.checked_sub(1).and_then(|before| words.get(before))?;
-    let lock = HINTS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
+    let lock =
+        hints::LOCKS.iter().any(|hint| is(at + 1, hint)) && (is(at + 2, ")") || is(at + 2, ","));
     let index = is(at + 1, "index") && (is(at + 2, "=") || is(at + 2, "("));
     let is_hint = before.is_name() && !before.is("with") && (lock || index);
     if is_hint { close(words, at) } else { None }
 }
 
+/// What a variable stands for by its place in a statement.
+enum Place {
+    /// A value, a name, a condition: the stand-in is read as what it is.
+    Operand,
+    /// What may be left out: a clause, a further condition, a direction.
+    Clause,
+    Number,
+    List,
+}
+
+fn place(words: &[Word<'_>], at: usize) -> Place {
+    /// Words behind which an operand stands.
+    const BEFORE: [&str; 35] = [
+        "select",
+        "distinct",
+        "all",
+        "where",
+        "and",
+        "or",
+        "not",
+        "on",
+        "by",
+        "having",
+        "from",
+        "join",
+        "between",
+        "like",
+        "as",
+        "case",
+        "when",
+        "then",
+        "else",
+        "union",
+        "except",
+        "intersect",
+        "minus",
+        "is",
+        "using",
+        "limit",
+        "offset",
+        "into",
+        "over",
+        "qualify",
+        "escape",
+        "any",
+        "exists",
+        "with",
+        "lateral",
+    ];
+    let next = words.get(at + 1);
+    let is_next = |texts: &[&str]| next.is_some_and(|next| texts.iter().any(|it| next.is(it)));
+    let Some(before) = at.checked_sub(1).and_then(|before| words.get(before)) else {
+        return Place::Operand;
+    };
+    if before.is("top")
+        || (["first", "next"].iter().any(|it| before.is(it)) && is_next(&["rows", "row"]))
+    {
+        return Place::Number;
+    }
+    if before.is("in") {
+        return if is_next(&["("]) { Place::Operand } else { Place::List };
+    }
+    let ends_operand = match before.kind {
+        WordKind::Symbol => before.is(")"),
+        WordKind::Bare => !BEFORE.iter().any(|word| before.is(word)),
+        WordKind::Quoted | WordKind::Text | WordKind::Number => true,
+    };
+    if ends_operand && !is_next(&[".", "("]) { Place::Clause } else { Place::Operand }
+}
+
 impl Prepared {
+    /// The text once more where the parser did not take the stand-ins for what they may be: a clause
+    /// is left out, a number is one. `None` when there is nothing to change.
+    pub(super) fn settled(&self) -> Option<String> {
+        if self.stand_ins.is_empty() {
+            return None;
+        }
+        let words = super::words::read(&self.text);
+        let mut text = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (at, word) in words.iter().enumerate().filter(|(_, word)| is_stand_in(word.text)) {
+            let written = match place(&words, at) {
+                Place::Operand => continue,
+                Place::Clause => String::new(),
+                Place::Number => "1".to_owned(),
+                Place::List => format!("({})", word.text),
+            };
+            text.push_str(part(&self.text, from, word.start));
+            text.push_str(&written);
+            from = word.end;
+        }
+        text.push_str(part(&self.text, from, self.text.len()));
+        (from > 0).then_some(text)
+    }
+
     /// Puts the originals back into names.
     pub(super) fn restore(&self, select: &mut Select) {
         if self.stand_ins.is_empty() {

@@ -4,20 +4,25 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, ExcludeSelectItem, Expr, Ident, Query, RenameSelectItem,
-    Select as SelectAst, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value,
-    Values, WildcardAdditionalOptions,
+    BinaryOperator, CastKind, Expr, Query, Select as SelectAst, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value, Values,
+    WildcardAdditionalOptions,
 };
 
+use super::ctes::is_recursive;
 use super::expression::{column_name, mentioned, parts, unique};
 use super::from::{lower_parts, renamed};
 use super::names::note_known;
 use super::scope::{Ctes, Output, Relation, Scope};
+use super::wildcards::{renames, unite, wildcard};
 use super::{Catalogue, Select, SelectColumn, Star, TableName, Unknown};
 
 /// Dialects in which a column of a select list may use those before it.
 const CHAINING: [&str; 6] =
     ["snowflake", "teradata", "redshift", "databricks", "duckdb", "clickhouse"];
+
+/// Columns of a row that are followed at most where it is one value.
+const MAX_ROW: usize = 2000;
 
 /// Resolves a query.
 pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Select {
@@ -76,18 +81,30 @@ impl Resolver<'_> {
         if let Some(with) = &query.with {
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.to_lowercase();
-                // A recursive reference is no table; what it adds comes from the first part.
-                let mut inner = HashMap::clone(&ctes);
-                inner.insert(name.clone(), Rc::default());
-                let result = self.query(&cte.query, &Rc::new(inner), outer);
+                let result = if is_recursive(cte, with.recursive, self.dialect) {
+                    // It is no table; what it adds comes from the first part.
+                    let mut inner = HashMap::clone(&ctes);
+                    inner.insert(name.clone(), Rc::default());
+                    self.query(&cte.query, &Rc::new(inner), outer)
+                } else {
+                    self.query(&cte.query, &ctes, outer)
+                };
                 let result = renamed(&result, &cte.alias);
                 Rc::make_mut(&mut ctes).insert(name, result);
             }
         }
+        if !query.pipe_operators.is_empty() {
+            return self.piped(&query.body, &query.pipe_operators, &ctes, outer);
+        }
         self.body(&query.body, &ctes, outer)
     }
 
-    fn body(&mut self, body: &SetExpr, ctes: &Ctes, outer: Option<&Scope<'_>>) -> Rc<Output> {
+    pub(super) fn body(
+        &mut self,
+        body: &SetExpr,
+        ctes: &Ctes,
+        outer: Option<&Scope<'_>>,
+    ) -> Rc<Output> {
         // Unions chain to the left: gathered without recursion.
         let mut branches: Vec<(&SetExpr, bool)> = Vec::new();
         let mut current = body;
@@ -162,6 +179,9 @@ impl Resolver<'_> {
                 self.earlier.extend(result.columns.iter().skip(from).cloned());
             }
         }
+        if select.flavor == SelectFlavor::FromFirstNoSelect {
+            result = self.all(&scope);
+        }
         self.earlier = outside;
         // Unknown columns of joined relations: each name is of one of them.
         let sides = relations.iter().enumerate();
@@ -185,7 +205,7 @@ impl Resolver<'_> {
         result
     }
 
-    fn item(&mut self, item: &SelectItem, scope: &Scope<'_>, result: &mut Output) {
+    pub(super) fn item(&mut self, item: &SelectItem, scope: &Scope<'_>, result: &mut Output) {
         match item {
             SelectItem::Wildcard(options) => {
                 for relation in scope.relations {
@@ -210,8 +230,11 @@ impl Resolver<'_> {
             SelectItem::UnnamedExpr(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })
                 if matches!(**left, Expr::Identifier(_)) =>
             {
-                let name = column_name(left).and_then(|parts| parts.into_iter().next_back());
-                result.columns.push(self.column(name.unwrap_or_default(), right, scope));
+                let name = match &**left {
+                    Expr::Identifier(name) => name.value.clone(),
+                    _ => String::new(),
+                };
+                result.columns.push(self.column(name, right, scope));
             }
             SelectItem::UnnamedExpr(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })
                 if text_value(left).is_some() =>
@@ -239,6 +262,13 @@ impl Resolver<'_> {
                 }
             }
         }
+    }
+
+    /// Everything that a query can see: `*`.
+    pub(super) fn all(&mut self, scope: &Scope<'_>) -> Output {
+        let mut result = Output::default();
+        self.item(&SelectItem::Wildcard(WildcardAdditionalOptions::default()), scope, &mut result);
+        result
     }
 
     /// Name of a column that is taken as it is. In SOQL a path through related objects is one.
@@ -284,14 +314,14 @@ impl Resolver<'_> {
                 plain |= matches!(expr, Expr::Identifier(_));
             }
         }
+        for relation in scope.relations {
+            if parts.wildcards.iter().any(|name| name.is_empty() || relation.is_named(name)) {
+                origins.extend(relation.result.every().take(MAX_ROW));
+            }
+        }
         for query in parts.values {
             let result = self.query(query, scope.ctes, Some(scope));
-            for column in &result.columns {
-                origins.extend(column.origins.iter().cloned());
-            }
-            for star in &result.stars {
-                origins.insert((star.table, "*".to_owned()));
-            }
+            origins.extend(result.every());
         }
         for query in parts.conditions {
             self.query(query, scope.ctes, Some(scope));
@@ -333,70 +363,5 @@ pub(super) fn text_value(expr: &Expr) -> Option<String> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn renames(options: &WildcardAdditionalOptions) -> Vec<(&Ident, &Ident)> {
-    match &options.opt_rename {
-        Some(RenameSelectItem::Single(one)) => vec![(&one.ident, &one.alias)],
-        Some(RenameSelectItem::Multiple(all)) => {
-            all.iter().map(|one| (&one.ident, &one.alias)).collect()
-        }
-        None => Vec::new(),
-    }
-}
-
-fn wildcard(relation: &Relation, options: &WildcardAdditionalOptions, result: &mut Output) {
-    let mut except: BTreeSet<String> = BTreeSet::new();
-    match &options.opt_exclude {
-        Some(ExcludeSelectItem::Single(name)) => except.extend(lower_parts(name).pop()),
-        Some(ExcludeSelectItem::Multiple(names)) => {
-            except.extend(names.iter().filter_map(|name| lower_parts(name).pop()));
-        }
-        None => {}
-    }
-    if let Some(list) = &options.opt_except {
-        except.insert(list.first_element.value.to_lowercase());
-        except.extend(list.additional_elements.iter().map(|name| name.value.to_lowercase()));
-    }
-    except.extend(renames(options).into_iter().map(|(from, _)| from.value.to_lowercase()));
-    let replaced = options.opt_replace.iter().flat_map(|replace| &replace.items);
-    except.extend(replaced.map(|item| item.column_name.value.to_lowercase()));
-    for column in &relation.result.columns {
-        if !except.contains(&column.name.to_lowercase()) {
-            result.columns.push(column.clone());
-        }
-    }
-    for star in &relation.result.stars {
-        let mut star = star.clone();
-        star.except.extend(except.iter().cloned());
-        if !result.stars.contains(&star) {
-            result.stars.push(star);
-        }
-    }
-}
-
-/// Adds the rows of another part of a union: columns meet by position where all are known, by
-/// name otherwise.
-fn unite(result: &mut Output, other: &Output) {
-    if result.stars.is_empty() && other.stars.is_empty() {
-        for (column, added) in result.columns.iter_mut().zip(&other.columns) {
-            column.origins.extend(added.origins.iter().cloned());
-            if column.expression.is_none() {
-                column.expression.clone_from(&added.expression);
-            }
-        }
-        return;
-    }
-    for added in &other.columns {
-        match result.columns.iter_mut().find(|each| each.name.eq_ignore_ascii_case(&added.name)) {
-            Some(column) => column.origins.extend(added.origins.iter().cloned()),
-            None => result.columns.push(added.clone()),
-        }
-    }
-    for star in &other.stars {
-        if !result.stars.contains(star) {
-            result.stars.push(star.clone());
-        }
     }
 }

@@ -11,7 +11,10 @@ pub(super) fn read(words: &[Word<'_>]) -> Option<Sql> {
     let from = |index: usize| {
         is(index, "from")
             && ["json", "xml", "csv"].iter().any(|format| is(index + 1, format))
-            && is(index + 2, "(")
+            // `(wrap on)`, or the element and its key.
+            && (is(index + 2, "(")
+                || (words.get(index + 2).is_some_and(|it| it.kind == WordKind::Quoted)
+                    && ["pk", "fk", "arrayvaluealias"].iter().any(|key| is(index + 3, key))))
     };
     let connection = |index: usize| is(index, "with") && is(index + 1, "connection");
     let position = (0..words.len()).find(|&index| from(index) || connection(index))?;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, Ident, JsonTableColumn, TableAlias};
 
+use super::expression::column_name;
 use super::functions::{is_made_of_arguments, own_columns};
 use super::resolve::{Resolver, text_value};
 use super::scope::{Ctes, Output, Relation, Scope};
@@ -31,6 +32,10 @@ impl Resolver<'_> {
         {
             return result;
         }
+        if let Some(table) = on_servers(&last, &arguments).filter(|_| name.len() == 1) {
+            let star = self.table(table).map(|table| Star { table, ..Star::default() });
+            return Rc::new(Output { stars: star.into_iter().collect(), ..Output::default() });
+        }
         // SQL Server: `t.document.nodes('/a/b')`, elements of a column.
         let column = name.split_last().map(|(_, column)| column).filter(|it| !it.is_empty());
         let column = column.filter(|_| last == "nodes");
@@ -47,6 +52,10 @@ impl Resolver<'_> {
             alias => function_columns(&last, alias),
         };
         let mut made = self.made(arguments, &columns, site);
+        if !known && !last.contains("split") {
+            // Its arguments select rows of something that nobody knows.
+            made = Rc::new(Output::of(columns, BTreeSet::new()));
+        }
         if last == "unnest" && alias.is_none() {
             Rc::make_mut(&mut made).has_fields = true;
         }
@@ -85,6 +94,26 @@ impl Resolver<'_> {
         }
         Rc::new(Output::of(names.iter().cloned(), any))
     }
+}
+
+/// ClickHouse: the table that `cluster('c', db.t)` reads on all servers, `remote('host', db.t)` on one.
+fn on_servers(function: &str, arguments: &[&Expr]) -> Option<Vec<String>> {
+    let is_remote = matches!(function, "remote" | "remotesecure");
+    if !is_remote && !matches!(function, "cluster" | "clusterallreplicas") {
+        return None;
+    }
+    let name =
+        |expression: &Expr| column_name(expression).or_else(|| Some(vec![text_value(expression)?]));
+    let (server, table) = arguments.split_first()?;
+    let mut parts = if is_remote { vec![text_value(server)?] } else { Vec::new() };
+    let table: Vec<Vec<String>> = table.iter().take(2).map_while(|part| name(part)).collect();
+    // `db.t` or `'db', 't'`; what follows is a user, or a key.
+    let parts_of_name = match table.as_slice() {
+        [whole, ..] if whole.len() > 1 => whole.clone(),
+        parts => parts.concat(),
+    };
+    parts.extend(parts_of_name);
+    Some(parts).filter(|parts| parts.len() > usize::from(is_remote))
 }
 
 /// Whether what looks like a table is a column of one before it, by its alias.

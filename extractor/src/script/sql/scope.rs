@@ -28,6 +28,12 @@ impl Output {
         Self { columns: names.into_iter().map(column).collect(), any, ..Self::default() }
     }
 
+    /// Origins of all its columns together.
+    pub(super) fn every(&self) -> impl Iterator<Item = (usize, String)> + '_ {
+        let columns = self.columns.iter().flat_map(|column| column.origins.iter().cloned());
+        columns.chain(self.stars.iter().map(|star| (star.table, "*".to_owned())))
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&SelectColumn> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }

@@ -4,23 +4,43 @@
 use std::collections::BTreeMap;
 
 use super::prepare::comparison;
-use super::words::{MAX_CALL, Word, WordKind, close};
-use super::{clickhouse, flashback, informix, marks, teradata};
+use super::words::{MAX_CALL, Word, WordKind, close, is};
+use super::{
+    arguments, clauses, clickhouse, crosstab, flashback, hana, hints, informix, joins, marks, soql,
+    teradata,
+};
 use crate::script::lex::part;
 
 /// The text with common spellings; `None` when it has no other.
 pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> Option<String> {
     let teradata = dialect == Some("teradata") || teradata::speaks(words);
     let named_final = clickhouse::names_final(words);
+    let hana = dialect == Some("hana");
+    let walked = clauses::walked(words);
+    let soql = dialect == Some(super::SOQL);
     let any = |at: usize| {
         let it = spelling(words, at).or_else(|| library(text, words, at));
         let it = it.or_else(|| lateral_view(text, words, at));
         let it = it.or_else(|| Some((flashback::clause(words, at)?, String::new())));
+        let it = it.or_else(|| Some((hints::clause(words, at)?, String::new())));
+        let it = it.or_else(|| joins::spelling(words, at));
+        let it = it.or_else(|| crosstab::nested(text, words, at));
+        let it = it.or_else(|| arguments::spelling(words, at));
+        let it = it.or_else(|| clauses::spelling(text, words, at));
+        let it = it.or_else(|| hana::spelling(text, words, at, hana));
         let it = it.or_else(|| informix::spelling(words, at));
         let it = it.or_else(|| clickhouse::spelling(words, at, named_final));
         it.or_else(|| teradata::spelling(words, at, teradata))
     };
     replace(text, words, |at| {
+        if soql {
+            return soql::spelling(words, at);
+        }
+        if !walked.is_empty()
+            && let Some(walk) = clauses::walk(words, at, &walked)
+        {
+            return Some(walk);
+        }
         if may_start(words, at) {
             return any(at);
         }
@@ -31,13 +51,20 @@ pub(super) fn common(text: &str, words: &[Word<'_>], dialect: Option<&str>) -> O
 
 /// Words that some spelling starts with, in order.
 #[rustfmt::skip]
-const STARTS: [&str; 48] = [
-    "as", "character", "concat", "connect_by_root", "current", "day", "days", "eq", "final",
-    "first", "format", "fraction", "from", "ge", "gt", "hash", "hour", "hours", "identifier",
-    "keep", "lateral", "le", "loop", "lt", "merge", "microsecond", "microseconds", "minute",
-    "minutes", "mod", "model", "month", "months", "ne", "nocycle", "on", "outer", "remote",
-    "second", "seconds", "siblings", "skip", "table", "title", "unique", "versions", "year",
-    "years",
+const STARTS: [&str; 108] = [
+    "all", "any", "apply", "approximate", "as", "asc", "asof", "asymmetric", "at", "ccsid",
+    "character", "columns", "concat", "connect_by_root", "containing", "content", "current",
+    "cycle", "day", "days", "default", "desc", "distribute", "document", "eq", "error", "exact",
+    "exception", "final", "first", "format", "fraction", "from", "ge", "global", "gt", "hash",
+    "holdlock", "hour", "hours", "identifier", "interval", "keep", "lateral", "le",
+    "locate_regexpr", "loop", "lt", "many", "map", "merge", "microsecond", "microseconds",
+    "minute", "minutes", "mod", "model", "month", "months", "name", "ne", "new", "next",
+    "nocycle", "noholdlock", "not", "null", "occurrences_regexpr", "old", "on", "one",
+    "opendatasource", "outer", "parse", "partition", "previous", "remote", "replace_regexpr",
+    "reset", "returning", "row", "rows", "sample", "search", "second", "seconds", "siblings",
+    "skip", "sort", "sounds", "starting", "subpartition", "substr", "substr_regexpr",
+    "substring_regexpr", "symmetric", "table", "timeseries", "title", "trim", "try_parse",
+    "unique", "units", "using", "versions", "with", "year", "years",
 ];
 
 /// Whether a spelling may start at an index: hardly any word of a statement does, and each is asked.
@@ -46,8 +73,11 @@ fn may_start(words: &[Word<'_>], at: usize) -> bool {
     let is_library = || words.get(at + 1).is_some_and(|next| next.is("/"));
     match word.kind {
         WordKind::Number | WordKind::Text => false,
-        WordKind::Quoted => is_library(),
-        WordKind::Symbol => matches!(word.text, "(" | "," | "[" | ":" | "*" | "="),
+        // A hint of Impala's may look like a name.
+        WordKind::Quoted => {
+            is_library() || at.checked_sub(1).is_some_and(|it| is(words, it, "join"))
+        }
+        WordKind::Symbol => matches!(word.text, "(" | "," | "[" | ":" | "*" | "=" | "{" | "^"),
         WordKind::Bare => {
             let letters = || word.text.bytes().map(|byte| byte.to_ascii_lowercase());
             STARTS.binary_search_by(|start| start.bytes().cmp(letters())).is_ok() || is_library()
@@ -252,8 +282,10 @@ fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
     if is(at, "character") && is(at + 1, "set") && words.get(at + 2).is_some_and(Word::is_name) {
         return nothing(at + 2);
     }
-    // DB2: `CURRENT DATE - 30 DAYS`.
-    if is(at, "current") && any(at + 1, &["date", "time", "timestamp"]) && !is(at + 2, "zone") {
+    // DB2: `CURRENT DATE - 30 DAYS`, `CURRENT SERVER`.
+    const REGISTERS: [&str; 8] =
+        ["date", "time", "timestamp", "user", "server", "schema", "sqlid", "path"];
+    if is(at, "current") && any(at + 1, &REGISTERS) && !is(at + 2, "zone") && !before(&["."]) {
         return Some((at + 1, format!("current_{}", words.get(at + 1)?.text)));
     }
     const UNITS: [&str; 14] = [
@@ -353,69 +385,4 @@ pub(super) fn is_operand(word: &Word<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::script::sql::words;
-
-    #[test]
-    fn spellings_become_common() {
-        let check = |text: &str, expected: &str| {
-            let found = common(text, &words::read(text), None).unwrap_or_else(|| text.to_owned());
-            let squeezed: Vec<&str> = found.split_whitespace().collect();
-            assert_eq!(squeezed.join(" "), expected, "{text}");
-        };
-        check("SELECT UNIQUE a, b UNIQUE", "SELECT distinct a, b UNIQUE");
-        check("MAX(a) KEEP (DENSE_RANK LAST ORDER BY f(b)) AS x", "MAX(a) AS x");
-        check("LISTAGG(a, ',' ON OVERFLOW TRUNCATE '…' WITH COUNT) x", "LISTAGG(a, ',' ) x");
-        check("a (NAMED aa), b (TITLE 'x') FROM t", "a as aa , b FROM t");
-        check("CURRENT DATE - 30 DAYS, b + 1 DAY", "current_DATE - 30 , b + 1");
-        check("INTERVAL 1 DAY, a - b days", "INTERVAL 1 DAY, a - b days");
-        check("d + INTERVAL -1 DAY", "d + INTERVAL -1 DAY");
-        // Columns of these names.
-        check("UPPER(TRIM(title)), F(G(named))", "UPPER(TRIM(title)), F(G(named))");
-        check("t LEFT HASH JOIN u", "t LEFT JOIN u");
-        check("KEEP (DENSE_RANK LAST", "KEEP (DENSE_RANK LAST");
-        check("a / b FROM L/F x, M/G#, u JOIN K/H", "a / b FROM L.F x, M.G# , u JOIN K.H");
-        check("a/b FROM t WHERE c/d > 1", "a/b FROM t WHERE c/d > 1");
-        check(
-            "FROM t LATERAL VIEW OUTER posexplode(t.a) x AS p, q LEFT JOIN u",
-            "FROM t CROSS JOIN LATERAL posexplode(t.a) AS x(p, q) LEFT JOIN u",
-        );
-        check("LATERAL VIEW explode(a) x WHERE b", "CROSS JOIN LATERAL explode(a) AS x WHERE b");
-        check("LATERAL VIEW explode(a", "LATERAL VIEW explode(a");
-        check(
-            "FROM t AS OF TIMESTAMP SYSTIMESTAMP - INTERVAL '10' MINUTE a, u AS OF SCN 42 JOIN v",
-            "FROM t a, u JOIN v",
-        );
-        check("FROM t AS OF TIMESTAMP (SYSDATE - 1) a", "FROM t a");
-        check("FROM t AS OF TIMESTAMP TIMESTAMP '2026-01-01' a", "FROM t a");
-        check("FROM t VERSIONS BETWEEN SCN MINVALUE AND MAXVALUE x", "FROM t x");
-        check("SELECT a AS of FROM t", "SELECT a AS of FROM t");
-        check("FROM IDENTIFIER('d.s.t') JOIN TABLE('u')", "FROM d.s.t JOIN u");
-        check("ORDER SIBLINGS BY a", "ORDER BY a");
-        check("CONNECT BY NOCYCLE PRIOR a = b", "CONNECT BY PRIOR a = b");
-        check("(FROM t MODEL DIMENSION BY (d) MEASURES (m) (m[1] = 2)) x", "(FROM t ) x");
-        check("FROM t MODEL RETURN ALL ROWS MEASURES (m) ORDER BY d", "FROM t ORDER BY d");
-        check(
-            "a ** 2, COUNT(*), b MOD 3, MOD(b, 3), c mod, d MOD (e)",
-            "a * 2, COUNT(*), b % 3, MOD(b, 3), c mod, d % (e)",
-        );
-    }
-
-    #[test]
-    fn starts_are_in_order() {
-        assert!(STARTS.is_sorted());
-    }
-
-    #[test]
-    fn types_go_behind_their_values() {
-        let check = |text: &str, expected: &str| {
-            let found = casts(text, &words::read(text)).unwrap_or_else(|| text.to_owned());
-            let squeezed: Vec<&str> = found.split_whitespace().collect();
-            assert_eq!(squeezed.join(" "), expected, "{text}");
-        };
-        check("a, CONVERT(varchar(10), f(i.d, 1), 120) x", "a, CAST( f(i.d, 1) AS varchar(10)) x");
-        check("CONVERT(int, CONVERT(date, a, 1))", "CAST( CAST( a AS date) AS int)");
-        check("CONVERT(a, CHAR), CONVERT(date, a", "CONVERT(a, CHAR), CONVERT(date, a");
-    }
-}
+mod tests;

@@ -5,14 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::batch::{Batch, Statement};
+use super::made::{added, bounded, either, moved, named, of_made};
 use super::passed::{Outline, Passed, outline};
 use super::{Catalogue, Select, SelectColumn, Sql, Star, TableName, Unknown};
 
-/// Tables of connections that are kept at most, and external tables that one may be made of.
+/// Tables of connections that are kept at most.
 const MAX_TABLES: usize = 2000;
-const MAX_MADE_OF: usize = 200;
-/// Columns of one that are kept at most.
-const MAX_COLUMNS: usize = 1000;
 
 /// What each is made of, by connection and lower-case name.
 #[derive(Debug, Default)]
@@ -89,7 +87,9 @@ impl Session<'_> {
                 Statement::Into { name, columns, query, adds } => {
                     let select = match self.text(&query) {
                         Sql::Select(select) => select,
-                        Sql::Procedure(reason) => of_procedure(&query, reason),
+                        Sql::Procedure(reason) | Sql::Nothing(reason) => {
+                            of_procedure(&query, reason)
+                        }
                         Sql::Rest { .. } | Sql::Made(_) => continue,
                     };
                     let before = made.replace(select.clone()).unwrap_or_default();
@@ -110,7 +110,26 @@ impl Session<'_> {
                     self.made.remove(&key(&name));
                     made.get_or_insert_default();
                 }
-                Statement::Query(query) if result.is_none() => result = Some(self.text(&query)),
+                Statement::Update { name, query } => {
+                    if self.find(&name).is_some()
+                        && let Sql::Select(select) = self.text(&query)
+                    {
+                        self.change(&name, select);
+                        made.get_or_insert_default();
+                    }
+                }
+                Statement::Query(query) | Statement::Else(query) if result.is_none() => {
+                    result = Some(self.text(&query));
+                }
+                Statement::Else(query) => {
+                    let other = self.text(&query);
+                    result = match (result, other) {
+                        (Some(Sql::Select(one)), Sql::Select(other)) => {
+                            Some(Sql::Select(either(one, other)))
+                        }
+                        (result, _) => result,
+                    };
+                }
                 // An insert into a table that is none of these says nothing of rows.
                 Statement::Query(_) | Statement::Other => {}
             }
@@ -160,12 +179,23 @@ impl Session<'_> {
         }
     }
 
+    /// Values put into columns of a table, whose rows stay.
+    fn change(&mut self, name: &TableName, select: Select) {
+        let key = key(name);
+        if let Some(known) = self.made.remove(&key) {
+            let made = either(Rc::unwrap_or_clone(known), select);
+            self.made.insert(key, Rc::new(bounded(made)));
+        }
+    }
+
     fn find(&self, table: &TableName) -> Option<&Rc<Select>> {
         let found = self.made.get(&key(table))?;
         let schema = table.schema.as_deref().unwrap_or_default();
         let fits = is_temporary(table)
             || schema.is_empty()
-            || ["session", "_session", "pg_temp"].iter().any(|it| schema.eq_ignore_ascii_case(it));
+            || ["session", "_session", "pg_temp", "global_temp"]
+                .iter()
+                .any(|it| schema.eq_ignore_ascii_case(it));
         fits.then_some(found)
     }
 
@@ -254,124 +284,12 @@ enum Now {
     Made(Rc<Select>, Vec<usize>),
 }
 
-fn moved(origins: &BTreeSet<(usize, String)>, to: &[usize]) -> BTreeSet<(usize, String)> {
-    let new = |(table, name): &(usize, String)| Some((*to.get(*table)?, name.clone()));
-    origins.iter().filter_map(new).collect()
-}
-
-/// Origins of a column of a table that was made, and the expression that made it.
-fn of_made(made: &Select, to: &[usize], name: &str) -> (BTreeSet<(usize, String)>, Option<String>) {
-    if name == "*" {
-        let columns = made.columns.iter().flat_map(|column| moved(&column.origins, to));
-        let stars =
-            made.stars.iter().filter_map(|star| Some((*to.get(star.table)?, "*".to_owned())));
-        return (columns.chain(stars).collect(), None);
-    }
-    if let Some(column) = made.column(name) {
-        return (moved(&column.origins, to), column.expression.clone());
-    }
-    let open: Vec<usize> = made
-        .stars
-        .iter()
-        .filter(|star| !star.except.contains(&name.to_lowercase()))
-        .filter_map(|star| to.get(star.table).copied())
-        .collect();
-    match open.as_slice() {
-        [only] => (BTreeSet::from([(*only, name.to_owned())]), None),
-        // Of which of several it is cannot be said, unless they lie below each other.
-        _ if made.stars.iter().any(|star| star.side.is_some()) => Default::default(),
-        several => (several.iter().map(|&table| (table, name.to_owned())).collect(), None),
-    }
-}
-
-/// The result under the names that the table gives its columns.
-fn named(mut select: Select, columns: &[String]) -> Select {
-    if select.stars.is_empty() {
-        for (column, name) in select.columns.iter_mut().zip(columns) {
-            column.name.clone_from(name);
-        }
-    }
-    select
-}
-
-/// Rows put below those that are there: columns meet by name where the statement names them, as
-/// [`named`] did, by position otherwise.
-fn added(known: Select, select: Select) -> Select {
-    let by_name = select.columns.iter().all(|column| known.column(&column.name).is_some());
-    let mut select = select;
-    if !by_name && select.stars.is_empty() && known.stars.is_empty() {
-        for (column, there) in select.columns.iter_mut().zip(&known.columns) {
-            column.name.clone_from(&there.name);
-        }
-    }
-    either(known, select)
-}
-
-/// What is kept of a table that is made of more than can be followed; it says so.
-fn bounded(mut made: Select) -> Select {
-    if made.tables.len() <= MAX_MADE_OF && made.columns.len() <= MAX_COLUMNS {
-        return made;
-    }
-    made.tables.truncate(MAX_MADE_OF);
-    made.columns.truncate(MAX_COLUMNS);
-    for column in &mut made.columns {
-        column.origins.retain(|(table, _)| *table < MAX_MADE_OF);
-    }
-    made.stars.retain(|star| star.table < MAX_MADE_OF);
-    let note = format!(
-        "a temporary table is made of more than {MAX_MADE_OF} tables or {MAX_COLUMNS} columns: \
-         the others are not followed"
-    );
-    if !made.notes.contains(&note) {
-        made.notes.push(note);
-    }
-    made
-}
-
 /// Rows of a procedure: what they are made of is not known.
 fn of_procedure(call: &str, reason: String) -> Select {
     let verb = |word: &&str| ["exec", "execute"].iter().any(|it| word.eq_ignore_ascii_case(it));
     let mut words = call.split_whitespace().skip_while(|word| !verb(word));
     let name = words.nth(1).unwrap_or("procedure").to_owned();
     Select { unknown: BTreeSet::from([Unknown { name, reason }]), ..Select::default() }
-}
-
-/// Both, by name.
-fn either(known: Select, select: Select) -> Select {
-    let mut both = known;
-    let to: Vec<usize> = select
-        .tables
-        .into_iter()
-        .map(|table| match both.tables.iter().position(|there| *there == table) {
-            Some(at) => at,
-            None => {
-                both.tables.push(table);
-                both.tables.len() - 1
-            }
-        })
-        .collect();
-    for column in select.columns {
-        let origins = moved(&column.origins, &to);
-        let same = |there: &&mut SelectColumn| there.name.eq_ignore_ascii_case(&column.name);
-        match both.columns.iter_mut().find(same) {
-            Some(there) => {
-                there.origins.extend(origins);
-                there.expression = there.expression.take().or(column.expression);
-            }
-            None => both.columns.push(SelectColumn { origins, ..column }),
-        }
-    }
-    for star in select.stars {
-        if let Some(&table) = to.get(star.table) {
-            let star = Star { table, ..star };
-            if !both.stars.contains(&star) {
-                both.stars.push(star);
-            }
-        }
-    }
-    both.unknown.extend(select.unknown);
-    both.fallback |= select.fallback;
-    both
 }
 
 fn key(table: &TableName) -> String {

@@ -21,6 +21,7 @@ fn show(text: &str, dialect: Option<&'static str>) -> String {
     match read(text, dialect, &Nothing) {
         Sql::Made(_) => "made".to_owned(),
         Sql::Procedure(_) => "procedure".to_owned(),
+        Sql::Nothing(_) => "nothing".to_owned(),
         Sql::Rest { columns, url } => {
             let columns: Vec<String> =
                 columns.iter().map(|(name, column)| format!("{name}={column}")).collect();

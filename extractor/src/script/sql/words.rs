@@ -115,6 +115,26 @@ fn is_bracket_name(before: &[Word<'_>], text: &str, at: usize, end: usize) -> bo
         && !inside.starts_with(['\'', '[', ']', '*'])
 }
 
+/// Whether the word at an index is this keyword or symbol.
+pub(super) fn is(words: &[Word<'_>], at: usize, text: &str) -> bool {
+    words.get(at).is_some_and(|word| word.is(text))
+}
+
+/// Whether the word at an index is one of these keywords or symbols.
+pub(super) fn any(words: &[Word<'_>], at: usize, texts: &[&str]) -> bool {
+    words.get(at).is_some_and(|word| texts.iter().any(|text| word.is(text)))
+}
+
+/// Whether the word at an index is of a kind.
+pub(super) fn is_kind(words: &[Word<'_>], at: usize, kind: WordKind) -> bool {
+    words.get(at).is_some_and(|word| word.kind == kind)
+}
+
+/// Whether the word at an index can be a name.
+pub(super) fn is_name(words: &[Word<'_>], at: usize) -> bool {
+    words.get(at).is_some_and(Word::is_name)
+}
+
 /// Longest name in brackets, in bytes.
 const MAX_NAME: usize = 512;
 

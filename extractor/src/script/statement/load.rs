@@ -62,7 +62,15 @@ pub(super) fn read(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) ->
         None => (LoadSource::Following, list_end),
     };
     let mut load = Load { distinct, items, source, filter: None, repeats: false, groups: false };
-    while source::is_clause(tokens, next) {
+    loop {
+        // A variable that is not known stands for a clause, for a format, or for nothing.
+        if is_variable(tokens, next) {
+            next += 1;
+            continue;
+        }
+        if !source::is_clause(tokens, next) {
+            break;
+        }
         let word = tokens.text_at(next).to_ascii_lowercase();
         let from = next + 1;
         next = from;
@@ -80,6 +88,13 @@ pub(super) fn read(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) ->
         *rest = Some(part(tokens.text, token.start, tokens.text.len()).to_owned());
     }
     Statement::Load(Box::new(load))
+}
+
+/// Whether nothing but a variable that could not be expanded stands there.
+fn is_variable(tokens: &Tokens<'_>, at: usize) -> bool {
+    let is_word = tokens.get(at).is_some_and(|token| token.kind == TokenKind::Word);
+    let text = tokens.text_at(at);
+    is_word && text.starts_with("$(") && text.ends_with(')')
 }
 
 /// Where a field list ends: at a source, at a clause (a preceding load has one without a source),
@@ -113,13 +128,12 @@ fn is_surely_source(tokens: &Tokens<'_>, index: usize) -> bool {
 fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
     // An expansion that came to nothing before a field: `$(vUnset) Amount`.
     let nothing = |at: usize| {
-        let text = tokens.text_at(at);
         let is_name = |token: Token| match token.kind {
             TokenKind::Name => true,
             TokenKind::Word => !tokens.is_any_word(at + 1, &["as", "and", "or", "like", "not"]),
             _ => false,
         };
-        text.starts_with("$(") && text.ends_with(')') && tokens.get(at + 1).is_some_and(is_name)
+        is_variable(tokens, at) && tokens.get(at + 1).is_some_and(is_name)
     };
     let from = (from..to).find(|&at| !nothing(at)).unwrap_or(from);
     if to == from + 1 && tokens.is_symbol(from, "*") {
@@ -135,7 +149,11 @@ fn item(tokens: &Tokens<'_>, from: usize, to: usize) -> Item {
     let text = tokens.span(from, end);
     let single = tokens.get(from).filter(|_| end == from + 1);
     let kind = match single {
-        Some(token) if matches!(token.kind, TokenKind::Word | TokenKind::Name) => {
+        // `$(v) as x`: the variable may hold any expression.
+        Some(token)
+            if matches!(token.kind, TokenKind::Word | TokenKind::Name)
+                && !(alias.is_some() && is_variable(tokens, from)) =>
+        {
             ItemKind::Field(tokens.name_at(from).unwrap_or_default())
         }
         _ => ItemKind::Expression {

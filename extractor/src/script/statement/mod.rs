@@ -13,7 +13,7 @@ use super::lex::split::label_end;
 use super::lex::token::{TokenKind, Tokens, tokenize};
 use super::lex::{part, unquote};
 pub(crate) use inline::InlineData;
-pub(crate) use load::{ItemKind, Load};
+pub(crate) use load::{Item, ItemKind, Load};
 pub(crate) use names::{Pair, split};
 pub(crate) use prefix::{JoinKind, Prefix};
 pub(crate) use source::{FileFormat, LoadSource};
@@ -107,6 +107,8 @@ pub(crate) enum Statement {
     },
     Binary(String),
     Directory(String),
+    /// `CALL` or `EXIT SCRIPT` behind `WHEN`.
+    Control(String),
     /// A label alone: it names the table that comes next.
     Label,
     /// `TRACE`, `SLEEP`, `TAG` and others that move no data.
@@ -155,11 +157,23 @@ pub(crate) fn parse(text: &str) -> Parsed {
         first = after;
     }
     let mut rest = None;
-    let statement = match label.is_some() && all.is_empty() {
-        true => Statement::Label,
-        false => dispatch(&tokens, first, &mut rest),
+    let statement = if label.is_some() && all.is_empty() {
+        Statement::Label
+    } else if is_cut_off(&tokens, first, &prefixes) {
+        let word = tokens.text_at(body_at);
+        Statement::Unknown(format!("no statement follows that `{word}` can stand before"))
+    } else {
+        dispatch(&tokens, first, &mut rest)
     };
     Parsed { label, prefixes, statement, rest }
+}
+
+/// Whether `WHEN` or `UNLESS` stands before nothing that it can: control statements are none.
+fn is_cut_off(tokens: &Tokens<'_>, at: usize, prefixes: &[Prefix]) -> bool {
+    let last = tokens.text_at(at.saturating_sub(1));
+    at >= tokens.all.len()
+        && matches!(prefixes, [Prefix::When { .. }])
+        && !(last.starts_with("$(") && last.ends_with(')'))
 }
 
 /// A label without variables that came to nothing before it: `$(vUnset) Sales`.
@@ -207,6 +221,7 @@ fn dispatch(tokens: &Tokens<'_>, at: usize, rest: &mut Option<String>) -> Statem
         "lib" | "odbc" | "oledb" | "custom" | "connect" | "connect32" | "connect64" => {
             connect(tokens, at)
         }
+        "call" | "exit" if at > 0 => Statement::Control(after(at).to_owned()),
         "disconnect" => Statement::Disconnect,
         "store" => tables::store(tokens, at),
         "drop" => tables::drop(tokens, at),

@@ -16,6 +16,8 @@ pub(crate) enum Prefix {
         table: Option<String>,
     },
     Mapping,
+    /// `ADD`, `REPLACE`: runs in partial reloads, too.
+    Partial,
     /// `ADD ONLY`, `REPLACE ONLY`: runs in partial reloads alone.
     PartialOnly,
     Crosstable {
@@ -96,6 +98,7 @@ pub(super) fn read(tokens: &Tokens<'_>, mut at: usize) -> (Vec<Prefix>, usize) {
                     prefixes.push(Prefix::PartialOnly);
                     at += 1;
                 }
+                prefixes.push(Prefix::Partial);
             }
             "merge" => {
                 // `MERGE [ONLY] [(sequence)] ON keys [CONCATENATE(t)] LOAD …`
@@ -136,7 +139,7 @@ pub(super) fn read(tokens: &Tokens<'_>, mut at: usize) -> (Vec<Prefix>, usize) {
                 let from = at + 1;
                 at = from;
                 while at < tokens.all.len()
-                    && !starts_statement(tokens, at)
+                    && !(at > from && starts_statement(tokens, at))
                     && !(tokens.is_symbol(at + 1, ":") && starts_statement(tokens, at + 2))
                 {
                     at = tokens.after_parenthesis(at).max(at + 1);
@@ -163,7 +166,7 @@ fn arguments(tokens: &Tokens<'_>, at: usize) -> (usize, Vec<String>) {
 }
 
 fn starts_statement(tokens: &Tokens<'_>, at: usize) -> bool {
-    const WORDS: [&str; 38] = [
+    const WORDS: [&str; 47] = [
         "load",
         "select",
         "sql",
@@ -201,11 +204,27 @@ fn starts_statement(tokens: &Tokens<'_>, at: usize) -> bool {
         "directory",
         "comment",
         "tag",
+        "untag",
+        "unmap",
         "execute",
+        "sleep",
+        "disconnect",
+        "merge",
+        "buffer",
+        "hierarchybelongsto",
+        "declare",
+        "derive",
     ];
     // `Left(x, 1)`, `Replace(a, b, c)` and `Map(…)` in the condition are functions.
     let function = tokens.is_symbol(at + 1, "(")
         && tokens.is_any_word(at, &["left", "right", "replace", "map", "concatenate", "keep"])
         && list(tokens, at + 2, tokens.after_parenthesis(at + 1).saturating_sub(1)).len() > 1;
-    tokens.is_any_word(at, &WORDS) && !function
+    // These two are followed, although control statements may not stand there.
+    let named = |next: usize| {
+        let kind = tokens.get(next).map(|token| token.kind);
+        matches!(kind, Some(TokenKind::Word | TokenKind::Name))
+    };
+    let control = (tokens.is_word(at, "call") && named(at + 1))
+        || (tokens.is_word(at, "exit") && tokens.is_word(at + 1, "script"));
+    control || (tokens.is_any_word(at, &WORDS) && !function)
 }
