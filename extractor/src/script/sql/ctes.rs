@@ -40,10 +40,10 @@ fn starts_with(body: &SetExpr, name: &str) -> bool {
         match body {
             SetExpr::SetOperation { left, .. } => todo.push(left),
             SetExpr::Query(query) => todo.push(&query.body),
-            SetExpr::Select(select) => {
-                if select.from.iter().any(|from| reads(from, name, &mut todo)) {
-                    return true;
-                }
+            SetExpr::Select(select)
+                if select.from.iter().any(|from| reads(from, name, &mut todo)) =>
+            {
+                return true;
             }
             _ => {}
         }

@@ -188,13 +188,8 @@ impl Resolver<'_> {
                 let made = self.measured(measures, symbols, &site);
                 if let Some(inner) = relations.get_mut(before) {
                     let result = Rc::make_mut(&mut inner.result);
-                    for column in made {
-                        result.columns.retain(|it| !it.name.eq_ignore_ascii_case(&column.name));
-                        for star in &mut result.stars {
-                            star.except.insert(column.name.to_lowercase());
-                        }
-                        result.columns.push(column);
-                    }
+                    result.remove(made.iter().map(|column| column.name.as_str()));
+                    result.columns.extend(made);
                 }
                 if let (Some(alias), Some(inner)) = (alias, relations.get_mut(before)) {
                     inner.names.push(alias.name.value.to_lowercase());

@@ -91,29 +91,29 @@ impl Resolver<'_> {
                 }
             }
             PipeOperator::Set { assignments } => {
-                result = self.all(scope);
+                let mut made = Vec::new();
                 for assignment in assignments {
                     let AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
                     let Some(name) = lower_parts(name).pop() else { continue };
-                    let made = self.column(name.clone(), &assignment.value, scope);
-                    remove(&mut result, &name);
-                    result.columns.push(made);
+                    made.push(self.column(name, &assignment.value, scope));
                 }
+                result = self.all(scope);
+                result.remove(made.iter().map(|column| column.name.as_str()));
+                result.columns.extend(made);
             }
             PipeOperator::Drop { columns } => {
                 result = self.all(scope);
-                for column in columns {
-                    remove(&mut result, &column.value);
-                }
+                result.remove(columns.iter().map(|column| column.value.as_str()));
             }
             PipeOperator::Rename { mappings } => {
-                result = self.all(scope);
+                let mut made = Vec::new();
                 for mapping in mappings {
                     let column = Expr::Identifier(mapping.ident.clone());
-                    let made = self.column(mapping.alias.value.clone(), &column, scope);
-                    remove(&mut result, &mapping.ident.value);
-                    result.columns.push(made);
+                    made.push(self.column(mapping.alias.value.clone(), &column, scope));
                 }
+                result = self.all(scope);
+                result.remove(mappings.iter().map(|mapping| mapping.ident.value.as_str()));
+                result.columns.extend(made);
             }
             PipeOperator::As { alias } => {
                 return Some(vec![named(Rc::new(self.all(scope)), alias)]);
@@ -210,12 +210,4 @@ fn unnamed(result: Rc<Output>) -> Relation {
 
 fn named(result: Rc<Output>, alias: &Ident) -> Relation {
     Relation { names: vec![alias.value.to_lowercase()], is_alias: true, ..unnamed(result) }
-}
-
-/// Takes a column out of a result.
-fn remove(result: &mut Output, name: &str) {
-    result.columns.retain(|column| !column.name.eq_ignore_ascii_case(name));
-    for star in &mut result.stars {
-        star.except.insert(name.to_lowercase());
-    }
 }

@@ -21,8 +21,8 @@ use super::{Catalogue, Select, SelectColumn, Star, TableName, Unknown};
 const CHAINING: [&str; 6] =
     ["snowflake", "teradata", "redshift", "databricks", "duckdb", "clickhouse"];
 
-/// Columns of a row that are followed at most where it is one value.
-const MAX_ROW: usize = 2000;
+/// Columns of rows that are followed at most where a row is one value.
+const MAX_OF_ROWS: usize = 200_000;
 
 /// Resolves a query.
 pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Catalogue) -> Select {
@@ -35,6 +35,7 @@ pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Cata
         hierarchical: false,
         earlier: Vec::new(),
         joins: 0,
+        of_rows: 0,
         first: None,
         notes: Vec::new(),
         server: None,
@@ -66,6 +67,8 @@ pub(super) struct Resolver<'a> {
     /// Linked server that the query at hand runs on.
     pub(super) server: Option<String>,
     joins: u32,
+    /// Columns that were followed through rows taken as one value.
+    of_rows: usize,
     first: Option<String>,
     notes: Vec<String>,
 }
@@ -316,7 +319,15 @@ impl Resolver<'_> {
         }
         for relation in scope.relations {
             if parts.wildcards.iter().any(|name| name.is_empty() || relation.is_named(name)) {
-                origins.extend(relation.result.every().take(MAX_ROW));
+                let left = MAX_OF_ROWS.saturating_sub(self.of_rows);
+                let from = origins.len();
+                origins.extend(relation.result.every().take(left));
+                self.of_rows += origins.len() - from;
+                if left == 0 {
+                    self.note(format!(
+                        "more than {MAX_OF_ROWS} columns of whole rows: the others are not followed"
+                    ));
+                }
             }
         }
         for query in parts.values {

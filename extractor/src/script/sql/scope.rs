@@ -34,6 +34,15 @@ impl Output {
         columns.chain(self.stars.iter().map(|star| (star.table, "*".to_owned())))
     }
 
+    /// Takes columns out.
+    pub(super) fn remove<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let names: BTreeSet<String> = names.map(str::to_lowercase).collect();
+        self.columns.retain(|column| !names.contains(&column.name.to_lowercase()));
+        for star in &mut self.stars {
+            star.except.extend(names.iter().cloned());
+        }
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&SelectColumn> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }

@@ -47,7 +47,7 @@ impl Variables {
             let value = variable.then(|| self.values.get(&word.text.to_lowercase())).flatten();
             let signs = usize::from(any(words, at + 1, &["+", "-", "*"]));
             let is_set = is(words, at + 1 + signs, "=");
-            let Some(value) = value.filter(|_| !is_set && !(at > 0 && is(words, at - 1, "top")))
+            let Some(value) = value.filter(|_| !(is_set || at > 0 && is(words, at - 1, "top")))
             else {
                 continue;
             };
@@ -76,7 +76,8 @@ impl Variables {
         let source = from.and_then(|at| between(text, words, at, end));
         let mut start = 1;
         while start < end && self.values.len() < MAX_VARIABLES {
-            let stop = find(words, start, from.unwrap_or(end), ",").unwrap_or(from.unwrap_or(end));
+            let last = from.unwrap_or(end);
+            let stop = find(words, start, last, ",").unwrap_or(last);
             self.assignment(text, words, (start, stop), source);
             if from.is_some_and(|from| stop >= from) {
                 break;
