@@ -45,7 +45,7 @@ impl<T> Rules<T> {
         };
         let later = self.patterns.iter().rev();
         let mut later = later.take_while(|(at, ..)| named.is_none_or(|(named, _)| at > named));
-        later.find(fits).map(|(_, _, what)| what).or(named.map(|(_, what)| what))
+        later.find(fits).map(|(_, _, what)| what).or_else(|| named.map(|(_, what)| what))
     }
 
     pub(crate) fn any(&self, mut is: impl FnMut(&T) -> bool) -> bool {
