@@ -10,7 +10,9 @@ use crate::script::mask::mask;
 use crate::script::model::{Connection, Field, Flow, Open, Relation, SourceId, Sources, origin};
 use crate::script::outcome::{ReferenceKind, Resolution, Source, Status};
 use crate::script::paths::{Connections, glob, property};
-use crate::script::sql::{self, Catalogue, Passed, Select, Sql, TableName, dialect_of};
+use crate::script::sql::{
+    self, Catalogue, Passed, Select, SelectColumn, Sql, TableName, dialect_of,
+};
 use crate::script::statement::{ConnectKind, Pair, Prefix};
 
 impl Machine<'_> {
@@ -72,7 +74,8 @@ impl Machine<'_> {
             let reason = unknown.reason.clone();
             self.refer(ReferenceKind::Table, &unknown.name, Status::Unresolved(reason));
         }
-        let mut relation = Relation::default();
+        let is_folded = connections.first().is_none_or(|first| folds(first.dialect));
+        let mut relation = Relation { is_folded, ..Relation::default() };
         let each: Vec<Option<&Connection>> = if connections.is_empty() {
             vec![None]
         } else {
@@ -99,7 +102,17 @@ impl Machine<'_> {
                     id
                 })
                 .collect();
-            for column in &select.columns {
+            // A variable for a list of columns: any of those of the table.
+            if let Some(column) = select.columns.iter().find(|column| is_list(column)) {
+                self.notice(format!("what `{}` stands for is known only at reload", column.name));
+                let named = select.columns.iter().filter(|column| !is_list(column));
+                let named = named.map(|column| Rc::from(column.name.as_str())).collect();
+                // Of which of several tables they are is not known.
+                if let [only] = ids.as_slice() {
+                    relation.add_open(Open::new(*only, resolution).without(&named));
+                }
+            }
+            for column in select.columns.iter().filter(|column| !is_list(column)) {
                 let mut sets = Vec::new();
                 for (table, name) in column.origins.iter() {
                     if name.is_empty() || glob::is_unresolved(name) {
@@ -241,6 +254,20 @@ fn native(text: &str) -> Option<String> {
     let inner = text.get(.."native".len()).filter(|word| word.eq_ignore_ascii_case("native"));
     let rest = text.get(inner?.len()..)?.trim().strip_prefix('(')?.strip_suffix(')')?.trim();
     Some(rest.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))
+}
+
+/// Whether a database returns names in letters of its own; one that is not known may.
+fn folds(dialect: Option<&str>) -> bool {
+    const FOLDING: [&str; 7] =
+        ["oracle", "snowflake", "db2", "hana", "postgres", "redshift", "informix"];
+    dialect.is_none_or(|dialect| FOLDING.contains(&dialect))
+}
+
+/// Whether it is nothing but a variable that is not known: it may hold several columns.
+fn is_list(column: &SelectColumn) -> bool {
+    let name = &column.name;
+    let is_variable = name.starts_with("$(") && name.find(')') == Some(name.len() - 1);
+    is_variable && column.expression.is_none()
 }
 
 fn table_source(connection: Option<&Connection>, table: &TableName) -> Source {

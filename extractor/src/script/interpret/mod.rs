@@ -11,6 +11,7 @@ mod control;
 mod database;
 mod finish;
 mod fork;
+mod letters;
 mod load;
 mod logged;
 mod looping;
@@ -134,6 +135,8 @@ struct Machine<'i> {
     open_mapping_names: BTreeSet<Rc<str>>,
     /// Tables that have had fields that are not known by name.
     open_tables: BTreeSet<Rc<str>>,
+    /// Tables whose fields' names a database may write in other letters.
+    folded_tables: BTreeSet<Rc<str>>,
     /// Columns that statements are known to take from a table, lower-case.
     catalogue: HashSet<(SourceId, String)>,
     /// Connections that the script passes SAP's Open SQL to, when that was asked.
@@ -251,6 +254,7 @@ impl<'i> Machine<'i> {
             has_open_names: false,
             open_mapping_names: BTreeSet::new(),
             open_tables: BTreeSet::new(),
+            folded_tables: BTreeSet::new(),
             catalogue: HashSet::default(),
             open_sql: None,
             temporaries: Temporaries::default(),

@@ -73,7 +73,7 @@ impl Machine<'_> {
     }
 }
 
-fn qualify(relation: &mut Relation, rules: &Rules<bool>, table: &str) {
+fn qualify(relation: &mut Relation, rules: &Rc<Rules<bool>>, table: &str) {
     let qualified = |name: &str| rules.of(name).is_some_and(|on| *on);
     let full = |name: &Rc<str>| -> Rc<str> {
         if qualified(name) { format!("{table}.{name}").into() } else { Rc::clone(name) }
@@ -84,12 +84,9 @@ fn qualify(relation: &mut Relation, rules: &Rules<bool>, table: &str) {
             *name = full(name);
         }
     }
-    // Names that are not known are qualified when every name is.
-    if qualified("\u{2}") {
-        relation.opens = std::mem::take(&mut relation.opens)
-            .into_values()
-            .map(|open| open.qualified(table, full))
-            .map(|open| (open.key(), open))
-            .collect();
-    }
+    relation.opens = std::mem::take(&mut relation.opens)
+        .into_values()
+        .map(|open| open.qualified(table, rules))
+        .map(|open| (open.key(), open))
+        .collect();
 }

@@ -51,10 +51,13 @@ impl Machine<'_> {
         });
         if let Some(target) = target {
             match target {
-                Some(key) => match join {
-                    Some(kind) => self.join(&key, kind, &relation, text),
-                    None => self.append(&key, &relation, text),
-                },
+                Some(key) => {
+                    self.settle_both(&key, &mut relation);
+                    match join {
+                        Some(kind) => self.join(&key, kind, &relation, text),
+                        None => self.append(&key, &relation, text),
+                    }
+                }
                 None => {
                     let wanted = prefixes.iter().find_map(|prefix| match prefix {
                         Prefix::Join { table, .. } | Prefix::Concatenate(table) => table.clone(),

@@ -227,6 +227,9 @@ impl Machine<'_> {
         if !table.relation.opens.is_empty() {
             self.open_tables.insert(Rc::clone(key));
         }
+        if table.relation.is_folded {
+            self.folded_tables.insert(Rc::clone(key));
+        }
         self.state.tables.set(Rc::clone(key), Rc::new(table));
     }
 

@@ -34,6 +34,7 @@ impl Machine<'_> {
         for field in fields.iter().filter(|field| glob::is_unresolved(field)) {
             self.notice(format!("which field `{field}` is dropped is known only at reload"));
         }
+        self.settle_all(fields.iter().map(String::as_str));
         let dropped: BTreeSet<Rc<str>> = fields.iter().map(|field| field.as_str().into()).collect();
         let keys: BTreeSet<Rc<str>> = if tables.is_empty() {
             self.index_fields();
@@ -115,6 +116,7 @@ impl Machine<'_> {
                 names.insert(from, to);
             }
         }
+        self.settle_all(names.keys().copied());
         // Tables by what is renamed in them for certain; any whose columns are not known by name may
         // have the others, too.
         let mut tables: BTreeMap<Rc<str>, BTreeMap<&str, &str>> = BTreeMap::new();

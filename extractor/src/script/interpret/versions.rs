@@ -205,6 +205,7 @@ fn through(outer: &Open, inner: &Open) -> Open {
     let except = inner.except.iter().map(|name| format!("{}{name}", outer.prefix).into());
     Open {
         prefix: format!("{}{}", outer.prefix, inner.prefix).into(),
+        layers: Rc::new(inner.layers.iter().chain(outer.layers.iter()).cloned().collect()),
         except: Rc::new(outer.except.iter().cloned().chain(except).collect()),
         side: outer.side.or(inner.side),
         via: union_via([&outer.via, &inner.via]),

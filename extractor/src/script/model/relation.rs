@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::fields::{Field, Fields};
 use super::origin::{MAX_ORIGINS, Origins, SourceId, Sources};
 use super::rows::Rows;
+use super::rules::Rules;
 use crate::script::outcome::{Evidence, Resolution};
 
 /// One way in which values come into a field.
@@ -96,8 +97,10 @@ pub(crate) struct Open {
     pub(crate) source: SourceId,
     /// Table within an app.
     pub(crate) table: Option<Rc<str>>,
-    /// What `QUALIFY` put before the names.
+    /// What `QUALIFY` put before all names but some.
     pub(crate) prefix: Rc<str>,
+    /// What it put before which names, the first time first.
+    pub(crate) layers: Rc<Vec<Layer>>,
     /// Fields that are not among them any more, by their present name.
     pub(crate) except: Rc<BTreeSet<Rc<str>>>,
     /// Columns that have got other names, by these; which of the columns are there nobody knows.
@@ -108,6 +111,34 @@ pub(crate) struct Open {
     pub(crate) side: Option<Side>,
     pub(crate) via: Via,
     pub(crate) resolution: Resolution,
+}
+
+/// Names as one `QUALIFY` leaves them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Layer {
+    /// The table's name and a point.
+    prefix: Rc<str>,
+    rules: Rc<Rules<bool>>,
+}
+
+impl Layer {
+    fn is_qualified(&self, name: &str) -> bool {
+        self.rules.of(name) == Some(&true)
+    }
+
+    fn full(&self, name: &Rc<str>) -> Rc<str> {
+        if self.is_qualified(name) {
+            format!("{}{name}", self.prefix).into()
+        } else {
+            Rc::clone(name)
+        }
+    }
+
+    /// The name before it was qualified, if it can be one of these.
+    fn inner<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let inner = name.strip_prefix(&*self.prefix).filter(|inner| self.is_qualified(inner));
+        inner.or_else(|| (!self.is_qualified(name)).then_some(name))
+    }
 }
 
 /// A side of a join: number of the join, and of the side.
@@ -122,6 +153,7 @@ impl Open {
             source,
             table: None,
             prefix: "".into(),
+            layers: Rc::default(),
             except: Rc::default(),
             renamed: None,
             side: None,
@@ -153,7 +185,10 @@ impl Open {
             return None;
         }
         let renamed = self.renamed.as_ref().and_then(|renamed| renamed.get(name));
-        renamed.map(|column| &**column).or_else(|| name.strip_prefix(&*self.prefix))
+        if let Some(column) = renamed {
+            return Some(column);
+        }
+        self.layers.iter().rev().try_fold(name, |name, layer| layer.inner(name))
     }
 
     /// Gives columns other names, all at once, if they are there.
@@ -175,14 +210,19 @@ impl Open {
         }
     }
 
-    /// Puts a table's name before all names; `full`: what becomes of one.
-    pub(crate) fn qualified(mut self, table: &str, full: impl Fn(&Rc<str>) -> Rc<str>) -> Self {
-        self.prefix = format!("{table}.{}", self.prefix).into();
-        self.except = Rc::new(self.except.iter().map(&full).collect());
+    /// Puts a table's name before the names that the rules say.
+    pub(crate) fn qualified(mut self, table: &str, rules: &Rc<Rules<bool>>) -> Self {
+        let layer = Layer { prefix: format!("{table}.").into(), rules: Rc::clone(rules) };
+        // A name that no rule knows but the one for all.
+        if layer.is_qualified("\u{2}") {
+            self.prefix = format!("{}{}", layer.prefix, self.prefix).into();
+        }
+        self.except = Rc::new(self.except.iter().map(|name| layer.full(name)).collect());
         if let Some(renamed) = &mut self.renamed {
-            let names = renamed.iter().map(|(name, column)| (full(name), Rc::clone(column)));
+            let names = renamed.iter().map(|(name, column)| (layer.full(name), Rc::clone(column)));
             *renamed = Rc::new(names.collect());
         }
+        Rc::make_mut(&mut self.layers).push(layer);
         self
     }
 
@@ -221,6 +261,8 @@ pub(crate) struct Relation {
     /// Where a name leads that is not among the fields: a file whose fields another script told,
     /// read by a statement that names one more.
     pub(crate) fallback: Option<Box<Open>>,
+    /// Whether the names are those of a `SELECT` and the database may return them in other letters.
+    pub(crate) is_folded: bool,
     /// The rows, when the script itself writes them.
     pub(crate) rows: Option<Rc<Rows>>,
 }

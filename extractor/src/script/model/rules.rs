@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::script::eval::wild_match;
 
 /// What patterns say of names. Names are case-sensitive.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rules<T> {
     /// Patterns that are names, with their place in the order of the script.
     names: HashMap<String, (usize, T)>,

@@ -212,8 +212,8 @@ impl<'a> Follower<'a> {
                 None => {
                     ends.insert((node.source, node.column));
                 }
-                Some(next) if next.is_empty() => made_here = true,
-                Some(next) => {
+                Some((next, made)) => {
+                    made_here |= made || next.is_empty();
                     for node in next {
                         if seen.len() < MAX_STEPS && seen.insert(node) {
                             todo.push(node);
@@ -249,19 +249,19 @@ impl<'a> Follower<'a> {
         is_end
     }
 
-    /// Columns one step nearer to the ends; `None` for an end, none when the script makes the
-    /// values itself.
-    fn step(&mut self, node: Node<'a>) -> Option<Vec<Node<'a>>> {
+    /// Columns one step nearer to the ends, and whether the script makes values itself, of none or
+    /// besides; `None` for an end.
+    fn step(&mut self, node: Node<'a>) -> Option<(Vec<Node<'a>>, bool)> {
         let Node { source, table, .. } = node;
         let apps = self.apps;
         let mut next = Vec::new();
-        let mut found = false;
+        let (mut found, mut made) = (false, false);
         match source {
             Source::File { normalised, .. } => {
                 for (index, position) in self.files.stores(normalised) {
                     let Some((_, app)) = apps.get(index) else { continue };
                     let Some(store) = app.stores.get(position) else { continue };
-                    found |= self.columns(app, Fields(&store.fields), node, &mut next);
+                    found |= self.columns(app, Fields(&store.fields), node, &mut next, &mut made);
                 }
             }
             Source::App { id } => {
@@ -269,13 +269,14 @@ impl<'a> Follower<'a> {
                 let (_, app) = apps.get(index)?;
                 for other in &app.tables {
                     if table.is_none_or(|table| table == other.name) {
-                        found |= self.columns(app, Fields(&other.fields), node, &mut next);
+                        found |=
+                            self.columns(app, Fields(&other.fields), node, &mut next, &mut made);
                     }
                 }
             }
             Source::Table { .. } | Source::Connection { .. } => {}
         }
-        found.then_some(next)
+        found.then_some((next, made))
     }
 
     /// Adds the origins of a column among fields; whether the fields have it.
@@ -285,8 +286,10 @@ impl<'a> Follower<'a> {
         fields: Fields<'a>,
         wanted: Node<'a>,
         next: &mut Vec<Node<'a>>,
+        made: &mut bool,
     ) -> bool {
         let mut add = |field: &'a Field, name: Option<&'a str>| {
+            *made |= field.flows.iter().any(|flow| flow.origins.is_empty());
             for origin in field.flows.iter().flat_map(|flow| &flow.origins) {
                 if let Some(node) = node(app, fields, field, origin) {
                     next.push(match name.filter(|_| node.column == "*") {

@@ -131,7 +131,10 @@ impl Resolver<'_> {
                 match (scope.relations.iter().find(|it| it.result.has_fields), scope.outer) {
                     (Some(elements), _) => take(elements, column),
                     (None, Some(outer)) => self.resolve_unqualified(column, outer),
-                    (None, None) => Default::default(),
+                    (None, None) => {
+                        self.missed = true;
+                        Default::default()
+                    }
                 }
             }
             (Some(_), Some(_)) => {

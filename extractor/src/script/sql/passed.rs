@@ -52,9 +52,9 @@ pub(super) struct Parsed {
 
 /// Statements that read nothing for whoever passes them.
 #[rustfmt::skip]
-const NO_QUERIES: [&str; 40] = [
+const NO_QUERIES: [&str; 41] = [
     "alter", "analyze", "begin", "cache", "clear", "collect", "comment", "commit", "create",
-    "deallocate", "declare", "delete", "drop", "grant", "insert", "install", "invalidate",
+    "database", "deallocate", "declare", "delete", "drop", "grant", "insert", "install", "invalidate",
     "load", "lock", "merge", "msck", "optimize", "pragma", "put", "refresh", "rename", "repair",
     "replace", "reset", "revoke", "rollback", "set", "truncate", "uncache", "unload", "unset",
     "update", "upsert", "use", "vacuum",

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, Expr, Query, Select as SelectAst, SelectFlavor, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value, Values,
+    BinaryOperator, CastKind, ConnectByKind, Expr, Query, Select as SelectAst, SelectFlavor,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Value, Values,
     WildcardAdditionalOptions,
 };
 
@@ -34,6 +34,7 @@ pub(super) fn resolve(query: &Query, dialect: Option<&str>, catalogue: &dyn Cata
         unknown: BTreeSet::new(),
         hierarchical: false,
         earlier: Vec::new(),
+        missed: false,
         joins: 0,
         of_rows: 0,
         first: None,
@@ -64,6 +65,8 @@ pub(super) struct Resolver<'a> {
     pub(super) hierarchical: bool,
     /// Columns of the select list so far, where a later one may use them by name.
     pub(super) earlier: Vec<SelectColumn>,
+    /// Whether a column is none of any relation.
+    pub(super) missed: bool,
     /// Linked server that the query at hand runs on.
     pub(super) server: Option<String>,
     joins: u32,
@@ -163,6 +166,12 @@ impl Resolver<'_> {
         }
         conditions.extend(select.selection.iter().chain(&select.having).chain(&select.qualify));
         conditions.extend(&select.prewhere);
+        for hierarchy in &select.connect_by {
+            match hierarchy {
+                ConnectByKind::ConnectBy { relationships, .. } => conditions.extend(relationships),
+                ConnectByKind::StartWith { condition, .. } => conditions.push(condition),
+            }
+        }
         note_known(&mut relations, select, &conditions);
         let scope = Scope { ctes, relations: &relations, shared: &shared, outer };
         // Tables in subqueries of conditions are read too, though no value comes from them.
@@ -175,13 +184,24 @@ impl Resolver<'_> {
         self.hierarchical = !select.connect_by.is_empty();
         let outside = std::mem::take(&mut self.earlier);
         let chains = self.dialect.is_some_and(|dialect| CHAINING.contains(&dialect));
-        for item in &select.projection {
-            let from = result.columns.len();
-            self.item(item, &scope, &mut result);
-            if chains {
-                self.earlier.extend(result.columns.iter().skip(from).cloned());
+        let missed = std::mem::take(&mut self.missed);
+        // A name that nothing has but the list itself tells that the dialect chains.
+        for chains in [chains, true] {
+            result = Output::default();
+            self.earlier.clear();
+            for item in &select.projection {
+                let from = result.columns.len();
+                self.item(item, &scope, &mut result);
+                if chains {
+                    self.earlier.extend(result.columns.iter().skip(from).cloned());
+                }
+            }
+            let again = std::mem::take(&mut self.missed) && !chains;
+            if !again {
+                break;
             }
         }
+        self.missed = missed;
         if select.flavor == SelectFlavor::FromFirstNoSelect {
             result = self.all(&scope);
         }
