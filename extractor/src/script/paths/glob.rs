@@ -147,15 +147,15 @@ pub(crate) fn can_meet(left: &str, right: &str) -> bool {
 }
 
 /// Whether a path whose name is partly unresolved says enough to be taken for a file that another
-/// script stores or reads: its folder is known and its file name has three known characters.
+/// script stores or reads: its folder is known and its file name has three known characters, two of
+/// them letters or digits.
 pub(crate) fn says_enough(path: &str) -> bool {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let known = parts(stem)
-        .into_iter()
-        .filter(|part| matches!(part, Part::Is(each) if each.is_alphanumeric()))
-        .count();
-    !is_unresolved(folder) && known >= 3
+    let known = |is: fn(char) -> bool| {
+        parts(stem).into_iter().filter(|part| matches!(part, Part::Is(each) if is(*each))).count()
+    };
+    !is_unresolved(folder) && known(|_| true) >= 3 && known(char::is_alphanumeric) >= 2
 }
 
 #[cfg(test)]
@@ -186,6 +186,8 @@ mod tests {
     #[test]
     fn unresolved_names_need_substance() {
         assert!(says_enough("lib://q/sales_$(v).qvd"));
+        assert!(says_enough("lib://q/um_$(v).qvd"));
+        assert!(!says_enough("lib://q/m_$(v).qvd"));
         assert!(!says_enough("lib://q/$(v).qvd"));
         assert!(!says_enough("lib://$(p)/sales.qvd"));
     }
