@@ -196,9 +196,7 @@ impl Machine<'_> {
         let flows = second.unwrap_or_else(|| {
             let mut merged = Field::default();
             for open in relation.opens.values() {
-                if let Some(flow) = open.field(&format!("{}*", open.prefix), &mut self.sources) {
-                    merged.merge(&Field::of(vec![flow]));
-                }
+                merged.merge(&Field::of(vec![open.every(&mut self.sources)]));
             }
             merged.flows
         });

@@ -97,13 +97,7 @@ impl Machine<'_> {
     /// What flows into a column of which only the reload knows which it is.
     fn any_column(&mut self, relation: &Relation) -> Vec<Flow> {
         let opens = relation.opens.values().chain(relation.fallback.as_deref());
-        let flows = opens.take(MAX_ORIGINS).map(|open| Flow {
-            origins: self.sources.single(open.source, open.table.as_ref(), "*"),
-            expression: None,
-            via: Rc::clone(&open.via),
-            resolution: open.resolution,
-        });
-        flows.collect()
+        opens.take(MAX_ORIGINS).map(|open| open.every(&mut self.sources)).collect()
     }
 
     /// Flows of a name among columns that are not known by name.

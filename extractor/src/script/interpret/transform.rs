@@ -41,10 +41,7 @@ impl Machine<'_> {
             }
         }
         for open in relation.opens.values() {
-            let origins = self.sources.single(open.source, open.table.as_ref(), "*");
-            let mut flow = Flow::new(origins, open.resolution);
-            flow.via = Rc::clone(&open.via);
-            value.merge(&Field::of(vec![flow]));
+            value.merge(&Field::of(vec![open.every(&mut self.sources)]));
         }
         // With all keys known by name, no other field comes through.
         if kept.len() >= keys {
@@ -122,10 +119,7 @@ impl Machine<'_> {
         } else {
             // Which column is the last is not known.
             for open in std::mem::take(&mut relation.opens).into_values() {
-                let origins = self.sources.single(open.source, open.table.as_ref(), "*");
-                let mut flow = Flow::new(origins, open.resolution);
-                flow.via = open.via;
-                value.merge(&Field::of(vec![flow]));
+                value.merge(&Field::of(vec![open.every(&mut self.sources)]));
             }
         }
         if !value.flows.is_empty() {

@@ -9,7 +9,7 @@ use foldhash::HashMap;
 
 use super::Machine;
 use crate::script::model::{
-    Field, Flow, Open, Relation, SourceId, Sources, StoredFile, origin, union_via,
+    Field, Flow, Relation, SourceId, Sources, StoredFile, origin, union_via,
 };
 
 /// Most states that are followed to what they were made of.
@@ -114,7 +114,7 @@ impl Settled {
                 None => made.add_open(open.clone()),
                 Some(before) => {
                     for inner in before.opens.values() {
-                        made.add_open(through(open, inner));
+                        made.add_open(inner.through(open));
                     }
                 }
             }
@@ -191,25 +191,11 @@ fn column_flows(stored: &Relation, name: &str, sources: &mut Sources) -> Vec<Flo
         let opens = stored.opens.values();
         flows = opens
             .filter_map(|open| match name {
-                "*" => open.field(&format!("{}*", open.prefix), sources),
+                "*" => Some(open.every(sources)),
                 _ => open.field(name, sources),
             })
             .collect();
         flows.extend(stored.any.iter().flat_map(|any| any.iter().cloned()));
     }
     flows
-}
-
-/// Columns of a file that are those of another on the way through it.
-fn through(outer: &Open, inner: &Open) -> Open {
-    let except = inner.except.iter().map(|name| format!("{}{name}", outer.prefix).into());
-    Open {
-        prefix: format!("{}{}", outer.prefix, inner.prefix).into(),
-        layers: Rc::new(inner.layers.iter().chain(outer.layers.iter()).cloned().collect()),
-        except: Rc::new(outer.except.iter().cloned().chain(except).collect()),
-        side: outer.side.or(inner.side),
-        via: union_via([&outer.via, &inner.via]),
-        resolution: outer.resolution.max(inner.resolution),
-        ..inner.clone()
-    }
 }

@@ -97,7 +97,7 @@ pub(crate) struct Open {
     pub(crate) source: SourceId,
     /// Table within an app.
     pub(crate) table: Option<Rc<str>>,
-    /// What `QUALIFY` put before all names but some.
+    /// What `QUALIFY` put before all names but some: tells the same columns under other names apart.
     pub(crate) prefix: Rc<str>,
     /// What it put before which names, the first time first.
     pub(crate) layers: Rc<Vec<Layer>>,
@@ -211,8 +211,11 @@ impl Open {
     }
 
     /// Puts a table's name before the names that the rules say.
-    pub(crate) fn qualified(mut self, table: &str, rules: &Rc<Rules<bool>>) -> Self {
-        let layer = Layer { prefix: format!("{table}.").into(), rules: Rc::clone(rules) };
+    pub(crate) fn qualified(self, table: &str, rules: &Rc<Rules<bool>>) -> Self {
+        self.below(Layer { prefix: format!("{table}.").into(), rules: Rc::clone(rules) })
+    }
+
+    fn below(mut self, layer: Layer) -> Self {
         // A name that no rule knows but the one for all.
         if layer.is_qualified("\u{2}") {
             self.prefix = format!("{}{}", layer.prefix, self.prefix).into();
@@ -226,15 +229,39 @@ impl Open {
         self
     }
 
+    /// These columns of a file as a reader of the file has them, whose own are those of `outer`.
+    pub(crate) fn through(&self, outer: &Self) -> Self {
+        let mut open = outer.layers.iter().cloned().fold(self.clone(), Self::below);
+        open.exclude(&outer.except);
+        if let Some(renamed) = &outer.renamed {
+            let columns = renamed.iter().filter_map(|(name, of_file)| {
+                Some((Rc::clone(name), self.column(of_file)?.into()))
+            });
+            Rc::make_mut(open.renamed.get_or_insert_default()).extend(columns);
+        }
+        open.side = outer.side.or(self.side);
+        open.via = union_via([&outer.via, &self.via]);
+        open.resolution = outer.resolution.max(self.resolution);
+        open
+    }
+
+    /// The flow of all these columns, whichever they are.
+    pub(crate) fn every(&self, sources: &mut Sources) -> Flow {
+        self.flow("*", sources)
+    }
+
     /// The flow of a field of that name, if it can be one of these columns.
     pub(crate) fn field(&self, name: &str, sources: &mut Sources) -> Option<Flow> {
-        let column = self.column(name)?;
-        Some(Flow {
+        Some(self.flow(self.column(name)?, sources))
+    }
+
+    fn flow(&self, column: &str, sources: &mut Sources) -> Flow {
+        Flow {
             origins: sources.single(self.source, self.table.as_ref(), column),
             expression: None,
             via: Rc::clone(&self.via),
             resolution: self.resolution,
-        })
+        }
     }
 }
 
