@@ -153,14 +153,7 @@ impl<'t> Ahead<'t> {
     fn help(&self) {
         let mut shared = self.shared();
         while !shared.is_over && shared.next < self.chunks.len() {
-            shared = match shared.begin(self) {
-                Some(chunk) => {
-                    drop(shared);
-                    self.parse(chunk);
-                    self.shared()
-                }
-                None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
-            };
+            shared = self.turn(shared);
         }
     }
 
@@ -175,14 +168,19 @@ impl<'t> Ahead<'t> {
             if let Some(items) = shared.done.remove(&chunk) {
                 return items;
             }
-            shared = match shared.begin(self) {
-                Some(other) => {
-                    drop(shared);
-                    self.parse(other);
-                    self.shared()
-                }
-                None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
-            };
+            shared = self.turn(shared);
+        }
+    }
+
+    /// Parses the next chunk; waits for a change where none may be begun.
+    fn turn<'s>(&'s self, mut shared: MutexGuard<'s, Shared>) -> MutexGuard<'s, Shared> {
+        match shared.begin(self) {
+            Some(chunk) => {
+                drop(shared);
+                self.parse(chunk);
+                self.shared()
+            }
+            None => self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner),
         }
     }
 

@@ -1,7 +1,7 @@
 //! ClickHouse: `WITH expression AS name SELECT name`, and `a ? b : c`.
 
 use super::spellings::is_operand;
-use super::words::{MAX_CALL, Word, any, close, is, is_name};
+use super::words::{MAX_CALL, Word, any, close, close_within, is, is_name};
 use crate::script::lex::part;
 
 /// Longest statement that comes of putting expressions in, and how many there may be.
@@ -58,23 +58,9 @@ fn query(words: &[Word<'_>], at: usize) -> Option<usize> {
     while any(words, open, &["not", "materialized"]) {
         open += 1;
     }
-    (is(words, r#as, "as") && is(words, open, "(")).then(|| close_far(words, open)).flatten()
-}
-
-/// As [`close`], however far.
-fn close_far(words: &[Word<'_>], open: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (index, word) in words.iter().enumerate().skip(open) {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.checked_sub(1)?;
-            if depth == 0 {
-                return Some(index);
-            }
-        }
-    }
-    None
+    (is(words, r#as, "as") && is(words, open, "("))
+        .then(|| close_within(words, open, usize::MAX))
+        .flatten()
 }
 
 /// Index of the `AS` after an expression that has a name.

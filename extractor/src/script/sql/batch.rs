@@ -99,26 +99,17 @@ fn starts(words: &[Word<'_>]) -> Vec<usize> {
         "ansi_warnings",
         "quoted_identifier",
     ];
-    let is = |at: usize, text: &str| words.get(at).is_some_and(|word| word.is(text));
-    let any = |at: usize, texts: &[&str]| texts.iter().any(|text| is(at, text));
+    let is = |at: usize, text: &str| words::is(words, at, text);
+    let any = |at: usize, texts: &[&str]| words::any(words, at, texts);
     let variable = |at: usize| words.get(at).is_some_and(|word| word.text.starts_with('@'));
     let is_after_as = |at: usize| at.checked_sub(1).is_some_and(|before| is(before, "as"));
     let is_target = |at: usize| words.get(at).is_some_and(Word::is_name);
     let mut starts = vec![0];
-    let mut depth = 0_usize;
     // Whether the query of the statement at hand is still to come; of SQL Server's tables only
     // behind `AS`, as nothing ends a statement before the next.
     let mut awaits = any(0, &["with", "insert", "create", "cache"]);
     let mut behind_as = is(0, "create") && creates_hash(words, 0);
-    for at in 0..words.len() {
-        if is(at, "(") {
-            depth += 1;
-        } else if is(at, ")") {
-            depth = depth.saturating_sub(1);
-        }
-        if depth > 0 || is(at, "(") || is(at, ")") {
-            continue;
-        }
+    for at in words::outside(words, 0..words.len()) {
         let continued =
             at > 0 && any(at - 1, &["union", "all", "except", "intersect", "minus", "distinct"]);
         let starting = match () {
@@ -286,16 +277,12 @@ fn statement(text: &str, words: &[Word<'_>]) -> Statement {
 /// `SELECT … INTO #t FROM …`, `SELECT … FROM … INTO TEMP t`, or a query that puts its rows nowhere.
 fn query(text: &str, words: &[Word<'_>]) -> Option<Statement> {
     let whole = part(text, words.first()?.start, words.last()?.end);
-    let mut depth = 0_usize;
-    for (at, word) in words.iter().enumerate() {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && word.is("insert") && at > 0 {
+    for at in words::outside(words, 0..words.len()) {
+        let word = words.get(at)?;
+        if word.is("insert") && at > 0 {
             // `WITH … INSERT INTO #t SELECT …`
             return insert(text, words, at);
-        } else if depth == 0 && word.is("into") {
+        } else if word.is("into") {
             let kinds = ["temp", "temporary", "local", "global", "unlogged", "table"];
             let is_kind =
                 |at: usize| kinds.iter().any(|it| words.get(at).is_some_and(|word| word.is(it)));

@@ -1,6 +1,6 @@
 //! ClickHouse: `FINAL` after a table, and `ARRAY JOIN` of several columns.
 
-use super::words::{Word, WordKind};
+use super::words::{Word, WordKind, any, before, is};
 
 /// What stands for the words from an index on: the index of the last and the common spelling.
 /// `is_alias`: the statement has a table of the name `final`.
@@ -64,27 +64,8 @@ fn in_from(words: &[Word<'_>], at: usize) -> bool {
 
 /// Whether a comma is one between the columns of an `ARRAY JOIN`.
 fn in_array_join(words: &[Word<'_>], at: usize) -> bool {
-    let from = at.saturating_sub(MAX_CLAUSE);
-    let before = words.get(from..at).unwrap_or_default();
-    let mut depth = 0_usize;
-    for (index, word) in before.iter().enumerate().rev() {
-        if word.is(")") {
-            depth += 1;
-        } else if word.is("(") {
-            let Some(outside) = depth.checked_sub(1) else { return false };
-            depth = outside;
-        } else if depth == 0 && word.is("join") {
-            return index
-                .checked_sub(1)
-                .and_then(|it| before.get(it))
-                .is_some_and(|it| it.is("array"));
-        } else if depth == 0
-            && ["select", "from", "where", "prewhere", "by", "on", "having", "limit", "settings"]
-                .iter()
-                .any(|each| word.is(each))
-        {
-            return false;
-        }
-    }
-    false
+    const CLAUSES: [&str; 10] =
+        ["join", "select", "from", "where", "prewhere", "by", "on", "having", "limit", "settings"];
+    let told = before(words, at, MAX_CLAUSE).find(|&index| any(words, index, &CLAUSES));
+    told.is_some_and(|index| is(words, index, "join") && is(words, index.wrapping_sub(1), "array"))
 }

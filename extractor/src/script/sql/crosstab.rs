@@ -1,8 +1,9 @@
 //! Statements that turn rows into columns: Access's `TRANSFORM … PIVOT`, DuckDB's `PIVOT … ON` and
 //! `UNPIVOT … ON`; and PostgreSQL's `TABLE t`.
 
-use super::words::{Word, WordKind, any, close, is, is_name};
-use crate::script::lex::part;
+use std::ops::Range;
+
+use super::words::{self, Word, WordKind, any, between, close, is, is_name, outside};
 
 /// The query that a statement which starts with one of these words stands for.
 pub(super) fn query(text: &str, words: &[Word<'_>]) -> Option<String> {
@@ -120,17 +121,7 @@ impl Source<'_> {
     /// Expressions between commas, and their aliases.
     fn list(&self, from: usize, to: usize) -> Vec<(String, Option<String>)> {
         let mut items = Vec::new();
-        let mut depth = 0_usize;
-        let mut start = from;
-        for at in from..=to {
-            if is(self.words, at, "(") {
-                depth += 1;
-            } else if is(self.words, at, ")") {
-                depth = depth.saturating_sub(1);
-            }
-            if at < to && !(depth == 0 && is(self.words, at, ",")) {
-                continue;
-            }
+        for Range { start, end: at } in words::items(self.words, from..to) {
             let last = at.saturating_sub(1);
             let has_as = at > start + 2 && is(self.words, last - 1, "as");
             let bare = at > start + 1 && is_name(self.words, last) && is(self.words, last - 1, ")");
@@ -145,29 +136,17 @@ impl Source<'_> {
             if let Some(expression) = self.between(start, end) {
                 items.push((expression.to_owned(), alias.map(|alias| alias.text.to_owned())));
             }
-            start = at + 1;
         }
         items
     }
 
     /// Index of a word outside parentheses.
     fn find(&self, from: usize, text: &str) -> Option<usize> {
-        let mut depth = 0_usize;
-        for (index, word) in self.words.iter().enumerate().skip(from) {
-            if word.is("(") {
-                depth += 1;
-            } else if word.is(")") {
-                depth = depth.saturating_sub(1);
-            } else if depth == 0 && word.is(text) {
-                return Some(index);
-            }
-        }
-        None
+        outside(self.words, from..self.words.len()).find(|&at| is(self.words, at, text))
     }
 
     fn between(&self, from: usize, to: usize) -> Option<&str> {
-        let words = self.words.get(from..to)?;
-        Some(part(self.text, words.first()?.start, words.last()?.end))
+        between(self.text, self.words, from..to)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Joins as some databases write them: with a cardinality, without a partner, without `ON`.
 
-use super::words::{MAX_CALL, Word, WordKind, any, close, is, is_kind, is_name};
+use super::words::{MAX_CALL, Word, WordKind, any, before, close, is, is_kind, is_name};
 
 /// Index of the last word of a spelling that starts at an index, and what stands for it.
 pub(super) fn spelling(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
@@ -90,20 +90,9 @@ fn outer(words: &[Word<'_>], at: usize) -> Option<(usize, String)> {
 /// Whether a join stands before a `USING`, and nothing that has one of its own.
 fn follows_join(words: &[Word<'_>], at: usize) -> bool {
     const NEAR: usize = 64;
-    let mut depth = 0_usize;
-    for word in words.get(at.saturating_sub(NEAR)..at).unwrap_or_default().iter().rev() {
-        if word.is(")") {
-            depth += 1;
-        } else if word.is("(") {
-            let Some(outside) = depth.checked_sub(1) else { return false };
-            depth = outside;
-        } else if depth == 0 && word.is("join") {
-            return true;
-        } else if depth == 0 && ["select", "where", "on", "by"].iter().any(|it| word.is(it)) {
-            return false;
-        }
-    }
-    false
+    let told = before(words, at, NEAR)
+        .find(|&index| any(words, index, &["join", "select", "where", "on", "by"]));
+    told.is_some_and(|index| is(words, index, "join"))
 }
 
 /// `USING a, b` → `USING (a, b)`.

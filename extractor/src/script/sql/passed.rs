@@ -8,7 +8,7 @@ use super::batch::{self, Batch};
 use super::fallback::StandIns;
 use super::open_sql::{self, Reading};
 use super::prepare::{self, Prepared};
-use super::words::{self, Word};
+use super::words::{self, Word, any, outside};
 use super::{
     Catalogue, SOQL, Select, Sql, aliases, crosstab, dates, dialect, fallback, procedure, resolve,
     rest, soql, spellings, written,
@@ -246,15 +246,6 @@ fn query_after(first: &str, words: &[Word<'_>]) -> Option<usize> {
     if !SETTINGS.iter().any(|verb| first.eq_ignore_ascii_case(verb)) {
         return None;
     }
-    let mut depth = 0_usize;
-    for word in words {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && STARTS.iter().any(|start| word.is(start)) {
-            return Some(word.start);
-        }
-    }
-    None
+    let start = outside(words, 0..words.len()).find(|&at| any(words, at, &STARTS))?;
+    words.get(start).map(|word| word.start)
 }

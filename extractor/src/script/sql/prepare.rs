@@ -1,7 +1,7 @@
 //! What has to be taken out of a statement's text before an SQL parser can read it, and put back
 //! into the names that it found.
 
-use super::words::{Word, WordKind, close, variable_end};
+use super::words::{Word, WordKind, close, is, is_kind, outside, variable_end};
 use super::{Select, hints};
 use crate::script::lex::part;
 
@@ -193,22 +193,12 @@ fn tail(words: &[Word<'_>]) -> Option<usize> {
         ("for", "fetch"),
         ("for", "browse"),
     ];
-    let mut depth = 0_usize;
-    for pair in words.windows(2) {
-        let [first, second] = pair else { continue };
-        if first.is("(") {
-            depth += 1;
-        } else if first.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0
-            && (TAILS.iter().any(|(a, b)| first.is(a) && second.is(b))
-                // Teradata's `SAMPLE 100`
-                || (first.is("sample") && second.kind == WordKind::Number))
-        {
-            return Some(first.start);
-        }
-    }
-    None
+    let start = outside(words, 0..words.len()).find(|&at| {
+        TAILS.iter().any(|(a, b)| is(words, at, a) && is(words, at + 1, b))
+            // Teradata's `SAMPLE 100`
+            || (is(words, at, "sample") && is_kind(words, at + 1, WordKind::Number))
+    })?;
+    words.get(start).map(|word| word.start)
 }
 
 /// Index of the last word of a table hint without `WITH` that starts at an index.

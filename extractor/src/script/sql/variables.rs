@@ -1,8 +1,9 @@
 //! Variables of a batch whose values are queried: `SELECT @m = MAX(k) FROM t`.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use super::words::{Word, WordKind, any, is, is_kind};
+use super::words::{Word, WordKind, any, between, is, is_kind, items, outside};
 use crate::script::lex::part;
 
 /// Variables that are followed at most, and the longest query for one.
@@ -72,17 +73,12 @@ impl Variables {
             return;
         }
         let end = words.len();
-        let from = if is_query { find(words, 0, end, "from") } else { None };
-        let source = from.and_then(|at| between(text, words, at, end));
-        let mut start = 1;
-        while start < end && self.values.len() < MAX_VARIABLES {
-            let last = from.unwrap_or(end);
-            let stop = find(words, start, last, ",").unwrap_or(last);
-            self.assignment(text, words, (start, stop), source);
-            if from.is_some_and(|from| stop >= from) {
-                break;
+        let from = outside(words, 0..end).find(|&at| is_query && is(words, at, "from"));
+        let source = from.and_then(|at| between(text, words, at..end));
+        for item in items(words, 1..from.unwrap_or(end)) {
+            if self.values.len() < MAX_VARIABLES {
+                self.assignment(text, words, item, source);
             }
-            start = stop + 1;
         }
     }
 
@@ -91,15 +87,16 @@ impl Variables {
         &mut self,
         text: &str,
         words: &[Word<'_>],
-        (start, stop): (usize, usize),
+        item: Range<usize>,
         source: Option<&str>,
     ) {
+        let Range { start, end: stop } = item;
         let equal = (start..stop).find(|&at| is(words, at, "="));
         let name = (start..equal.unwrap_or(stop)).find_map(|at| {
             words.get(at).filter(|word| word.kind == WordKind::Bare && word.text.starts_with('@'))
         });
         let (Some(equal), Some(name)) = (equal, name) else { return };
-        let Some(value) = between(text, words, equal + 1, stop) else { return };
+        let Some(value) = between(text, words, equal + 1..stop) else { return };
         let key = name.text.to_lowercase();
         let queries = (equal..stop).any(|at| is(words, at, "select"));
         let value = match source {
@@ -116,24 +113,4 @@ impl Variables {
             self.values.insert(key, value);
         }
     }
-}
-
-/// Index of a word outside parentheses.
-fn find(words: &[Word<'_>], from: usize, to: usize, text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for at in from..to {
-        if is(words, at, "(") {
-            depth += 1;
-        } else if is(words, at, ")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && is(words, at, text) {
-            return Some(at);
-        }
-    }
-    None
-}
-
-fn between<'a>(text: &'a str, words: &[Word<'_>], from: usize, to: usize) -> Option<&'a str> {
-    let words = words.get(from..to)?;
-    Some(part(text, words.first()?.start, words.last()?.end))
 }

@@ -1,6 +1,8 @@
 //! A tolerant reading of SQL of any dialect into words: enough to find tables when a parser gives
 //! up, and to see what kind of statement it is.
 
+use std::ops::Range;
+
 use super::spellings::is_operand;
 use crate::script::lex::part;
 
@@ -143,8 +145,13 @@ pub(super) const MAX_CALL: usize = 1024;
 
 /// Index of the parenthesis that closes the one at an index.
 pub(super) fn close(words: &[Word<'_>], open: usize) -> Option<usize> {
+    close_within(words, open, MAX_CALL)
+}
+
+/// The same, among so many words.
+pub(super) fn close_within(words: &[Word<'_>], open: usize, most: usize) -> Option<usize> {
     let mut depth = 0_usize;
-    for (index, word) in words.iter().enumerate().skip(open).take(MAX_CALL) {
+    for (index, word) in words.iter().enumerate().skip(open).take(most) {
         if word.is("(") {
             depth += 1;
         } else if word.is(")") {
@@ -155,6 +162,63 @@ pub(super) fn close(words: &[Word<'_>], open: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Indices of words that stand in no parentheses, which are none themselves.
+pub(super) fn outside<'w>(
+    words: &'w [Word<'_>],
+    range: Range<usize>,
+) -> impl Iterator<Item = usize> + 'w {
+    let mut depth = 0_usize;
+    range.filter(move |&at| {
+        let opens = is(words, at, "(");
+        let closes = is(words, at, ")");
+        depth = (depth + usize::from(opens)).saturating_sub(usize::from(closes));
+        depth == 0 && !closes
+    })
+}
+
+/// Ranges between the commas that stand in no parentheses.
+pub(super) fn items(words: &[Word<'_>], range: Range<usize>) -> Vec<Range<usize>> {
+    let Range { mut start, end } = range;
+    let mut items = Vec::new();
+    for comma in outside(words, start..end).filter(|&at| is(words, at, ",")) {
+        items.push(start..comma);
+        start = comma + 1;
+    }
+    items.push(start..end);
+    items
+}
+
+/// Indices of words before one, the nearest first, in the parentheses that it stands in itself.
+pub(super) fn before<'w>(
+    words: &'w [Word<'_>],
+    at: usize,
+    near: usize,
+) -> impl Iterator<Item = usize> + 'w {
+    let mut depth = 0_usize;
+    let there = (at.saturating_sub(near)..at).rev().map_while(move |index| {
+        if is(words, index, ")") {
+            depth += 1;
+            return Some(None);
+        }
+        if is(words, index, "(") {
+            depth = depth.checked_sub(1)?;
+            return Some(None);
+        }
+        Some((depth == 0).then_some(index))
+    });
+    there.flatten()
+}
+
+/// Text from one word to before another; `None` where there are none.
+pub(super) fn between<'t>(
+    text: &'t str,
+    words: &[Word<'_>],
+    range: Range<usize>,
+) -> Option<&'t str> {
+    let words = words.get(range)?;
+    Some(part(text, words.first()?.start, words.last()?.end))
 }
 
 fn is_word(byte: u8) -> bool {

@@ -1,9 +1,10 @@
 //! Statements that write and give rows all the same: `UPDATE … OUTPUT inserted.a`, `DELETE …
 //! RETURNING a`; and what an `UPDATE` puts into a table.
 
+use std::ops::Range;
+
 use super::TableName;
-use super::words::{Word, any, close, is, is_name};
-use crate::script::lex::part;
+use super::words::{self, Word, any, between, close, is, is_name, outside};
 
 /// The query for the rows that an `UPDATE` or a `DELETE` gives.
 pub(super) fn rows(text: &str, words: &[Word<'_>]) -> Option<String> {
@@ -12,10 +13,10 @@ pub(super) fn rows(text: &str, words: &[Word<'_>]) -> Option<String> {
     }
     let output = find(words, 0, &["output", "returning"])?;
     let list_end = find(words, output, &["into", "from", "where", "option", ";"]);
-    let list = between(text, words, output + 1, list_end.unwrap_or(words.len()))?;
+    let list = between(text, words, output + 1..list_end.unwrap_or(words.len()))?;
     let (name, after) = target(words)?;
     let tables = tables(text, words, name, after)?;
-    let table = between(text, words, name, after)?;
+    let table = between(text, words, name..after)?;
     let old = format!("FROM {tables}, {table} inserted, {table} deleted");
     Some(match is(words, output, "returning") {
         true => format!("SELECT {list} FROM {tables}"),
@@ -33,21 +34,8 @@ pub(super) fn update(text: &str, words: &[Word<'_>]) -> Option<(TableName, Strin
     let set = find(words, after, &["set"])?;
     let end = find(words, set, &["output", "from", "where", "option", ";"]);
     let end = end.unwrap_or(words.len());
-    let mut items = Vec::new();
-    let mut from = set + 1;
-    let mut depth = 0_usize;
-    for at in set + 1..=end {
-        if is(words, at, "(") {
-            depth += 1;
-        } else if is(words, at, ")") {
-            depth = depth.saturating_sub(1);
-        }
-        if at < end && !(depth == 0 && is(words, at, ",")) {
-            continue;
-        }
-        items.extend(assignment(text, words, from, at));
-        from = at + 1;
-    }
+    let items = words::items(words, set + 1..end).into_iter();
+    let items: Vec<String> = items.filter_map(|item| assignment(text, words, item)).collect();
     if items.is_empty() {
         return None;
     }
@@ -59,14 +47,15 @@ pub(super) fn update(text: &str, words: &[Word<'_>]) -> Option<(TableName, Strin
 }
 
 /// `t.a = b.c` as `b.c AS "a"`.
-fn assignment(text: &str, words: &[Word<'_>], from: usize, to: usize) -> Option<String> {
+fn assignment(text: &str, words: &[Word<'_>], item: Range<usize>) -> Option<String> {
     const NAME: usize = 8;
+    let Range { start: from, end: to } = item;
     let equal = (from..to.min(from + NAME)).find(|&at| is(words, at, "="))?;
     let name = words.get(from..equal)?.iter().rfind(|word| word.is_name())?.text;
     if name.starts_with('@') || name.contains('"') {
         return None;
     }
-    Some(format!("{} AS \"{name}\"", between(text, words, equal + 1, to)?))
+    Some(format!("{} AS \"{name}\"", between(text, words, equal + 1..to)?))
 }
 
 /// Where the name of the table that is written starts, and what comes after it.
@@ -96,9 +85,9 @@ fn tables(text: &str, words: &[Word<'_>], name: usize, after: usize) -> Option<S
     let from = find(words, start, &["from", "using"]).filter(|&from| from < end);
     // `UPDATE t x JOIN u y ON … SET …`, `DELETE FROM t x`
     let stop = find(words, after, &["set", "output", "where", "using", "returning", "option", ";"]);
-    let own = between(text, words, name, stop.unwrap_or(words.len()))?;
+    let own = between(text, words, name..stop.unwrap_or(words.len()))?;
     let Some(from) = from else { return Some(own.to_owned()) };
-    let others = between(text, words, from + 1, end)?;
+    let others = between(text, words, from + 1..end)?;
     let mentions = |word: &Word<'_>| {
         words.get(after - 1).is_some_and(|last| word.text.eq_ignore_ascii_case(last.text))
     };
@@ -129,22 +118,7 @@ fn aliased(words: &[Word<'_>], name: usize, after: usize) -> Option<(usize, usiz
 
 /// Index of the first of some words outside parentheses.
 fn find(words: &[Word<'_>], from: usize, texts: &[&str]) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (index, word) in words.iter().enumerate().skip(from) {
-        if word.is("(") {
-            depth += 1;
-        } else if word.is(")") {
-            depth = depth.saturating_sub(1);
-        } else if depth == 0 && texts.iter().any(|text| word.is(text)) {
-            return Some(index);
-        }
-    }
-    None
-}
-
-fn between<'a>(text: &'a str, words: &[Word<'_>], from: usize, to: usize) -> Option<&'a str> {
-    let words = words.get(from..to)?;
-    Some(part(text, words.first()?.start, words.last()?.end))
+    outside(words, from..words.len()).find(|&at| any(words, at, texts))
 }
 
 #[cfg(test)]
